@@ -1,0 +1,17 @@
+/**
+ * Why a stream ended. This one table feeds the last frame, the log line and the metric label.
+ * `reconnect` is advice to the client; `delay` says how far apart the clients of one closing should come back:
+ * `short` for one reader on its own, `spread` when many are told at once.
+ */
+export const closeReasons = {
+  'client-gone': { reconnect: false, delay: 'short' },
+  'max-age': { reconnect: true, delay: 'short' },
+  'slow-consumer': { reconnect: true, delay: 'short' },
+  shutdown: { reconnect: true, delay: 'spread' },
+  'log-failed': { reconnect: true, delay: 'spread' },
+  'too-many-connections': { reconnect: true, delay: 'spread' },
+  draining: { reconnect: true, delay: 'spread' },
+  internal: { reconnect: true, delay: 'short' },
+} as const satisfies Record<string, { reconnect: boolean; delay: 'short' | 'spread' }>
+
+export type CloseReason = keyof typeof closeReasons

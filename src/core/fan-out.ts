@@ -1,0 +1,137 @@
+import { Audience } from './audience.ts'
+import { Batch } from './batch.ts'
+import type { Clock } from './clock.ts'
+import type { StoredEvent } from './event.ts'
+import type { Commit } from './event-log.ts'
+import { type Filter, filterType } from './filter.ts'
+import type { Subscription } from './subscription.ts'
+import { TopicIndex } from './topic-index.ts'
+
+/** Each reader woken costs a socket write of about 10 µs: after this many the event loop gets its turn. */
+const READERS_PER_TURN = 1000
+
+/**
+ * Hands every commit to the live subscriptions it matches, in log order: one pass a commit, passes one after another.
+ * A pass costs O(events + matching readers). It never waits for a reader: a queue that is full is the reader's affair.
+ */
+export class FanOut {
+  readonly #clock: Clock
+  readonly #audiences = new Map<string, Audience>()
+  readonly #index = new TopicIndex<Audience>()
+  #passes: Promise<void> | undefined
+  #done: number
+
+  constructor(clock: Clock, head: number) {
+    this.#clock = clock
+    this.#done = head
+  }
+
+  /** Every live subscription has been offered everything up to this offset. Lags behind the head during a pass. */
+  get done(): number {
+    return this.#done
+  }
+
+  /** The one audience of a filter; `release` it as often as it was asked for. */
+  audience(filter: Filter): Audience {
+    let audience = this.#audiences.get(filter.key)
+    if (!audience) {
+      audience = new Audience(filter)
+      this.#audiences.set(filter.key, audience)
+    }
+    audience.subscribers++
+    return audience
+  }
+
+  release(audience: Audience): void {
+    if (--audience.subscribers === 0) this.#audiences.delete(audience.filter.key)
+  }
+
+  forgetPages(): void {
+    for (const audience of this.#audiences.values()) audience.forgetPages()
+  }
+
+  /** The caller has taken everything up to the head, in the same synchronous step. */
+  join(subscription: Subscription): void {
+    const { audience } = subscription
+    if (audience.members.size === 0) for (const pattern of audience.filter.patterns) this.#index.add(pattern, audience)
+    audience.members.add(subscription)
+  }
+
+  leave(subscription: Subscription): void {
+    const { audience } = subscription
+    if (!audience.members.delete(subscription) || audience.members.size > 0) return
+    for (const pattern of audience.filter.patterns) this.#index.remove(pattern, audience)
+  }
+
+  /** Synchronous up to a thousand readers; else resolves when the last reader has been offered the commit. */
+  pass(commit: Commit): void | Promise<void> {
+    if (!this.#passes) {
+      const rest = this.#offer(commit)
+      if (!rest) return this.#finish(commit)
+      return this.#track(rest.then(() => this.#finish(commit)))
+    }
+    return this.#track(this.#passes.then(() => this.#offer(commit)).then(() => this.#finish(commit)))
+  }
+
+  #track(pass: Promise<void>): Promise<void> {
+    this.#passes = pass
+    const settled = (): void => {
+      if (this.#passes === pass) this.#passes = undefined
+    }
+    pass.then(settled, settled)
+    return pass
+  }
+
+  #finish(commit: Commit): void {
+    this.#done = commit.head
+  }
+
+  #offer(commit: Commit): Promise<void> | undefined {
+    const batches = this.#match(commit)
+    let members = 0
+    for (const [audience] of batches) members += audience.members.size
+    if (members > READERS_PER_TURN) return this.#offerInTurns(batches)
+    for (const [audience, batch] of batches) for (const subscription of audience.members) subscription.offer(batch)
+    return undefined
+  }
+
+  async #offerInTurns(batches: readonly [Audience, Batch][]): Promise<void> {
+    let offered = 0
+    for (const [audience, batch] of batches) {
+      // Members that join during a pause have taken this batch from the tail; offer() knows it by the offset.
+      for (const subscription of audience.members) {
+        subscription.offer(batch)
+        if (++offered % READERS_PER_TURN === 0) await this.#clock.yield()
+      }
+    }
+  }
+
+  /** Nearly every audience gets one event of the commit or all of them: those batches, and their bytes, are shared. */
+  #match({ events }: Commit): [Audience, Batch][] {
+    const touched: Audience[] = []
+    for (const event of events) {
+      this.#index.match(event.topic, (audience) => {
+        if (audience.seen === event.offset) return
+        audience.seen = event.offset
+        if (!filterType(audience.filter, event.type)) return
+        if (audience.matched.length === 0) touched.push(audience)
+        audience.matched.push(event)
+      })
+    }
+    let whole: Batch | undefined
+    const singles = new Map<StoredEvent, Batch>()
+    return touched.map((audience) => {
+      const matched = audience.matched
+      audience.matched = []
+      if (matched.length === events.length) {
+        whole ??= new Batch(events)
+        return [audience, whole]
+      }
+      if (matched.length > 1) return [audience, new Batch(matched)]
+      const event = matched[0]!
+      const single = singles.get(event) ?? new Batch(matched)
+      singles.set(event, single)
+      return [audience, single]
+    })
+  }
+}

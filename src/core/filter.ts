@@ -1,0 +1,50 @@
+import { HubError } from './errors.ts'
+import { matchesType, parseTypeFilter, type TypeFilter } from './event-type.ts'
+import { matchesTopic, type Pattern, parsePattern } from './pattern.ts'
+
+export const MAX_PATTERNS = 64
+export const MAX_TYPE_FILTERS = 64
+
+/** What one reader wants: any of the patterns, and any of the types (none: every type). Plain data: it crosses threads. */
+export interface Filter {
+  patterns: readonly Pattern[]
+  types: readonly TypeFilter[]
+  /** Equal for equal filters: readers that share it share their fan-out work. Never a cache key across principals. */
+  key: string
+}
+
+/** @throws HubError `invalid-pattern`, `invalid-type`, `invalid-query` when there are too many. */
+export function parseFilter(patterns: readonly string[], types: readonly string[]): Filter {
+  if (patterns.length > MAX_PATTERNS) {
+    throw new HubError(
+      'invalid-query',
+      `A request names at most ${MAX_PATTERNS} topics; use a pattern such as orders/**.`,
+    )
+  }
+  if (types.length > MAX_TYPE_FILTERS) {
+    throw new HubError(
+      'invalid-query',
+      `A request names at most ${MAX_TYPE_FILTERS} types; use a prefix such as order.*.`,
+    )
+  }
+  const wanted = [...new Set(patterns.length > 0 ? patterns : ['**'])].sort()
+  const kinds = [...new Set(types)].sort()
+  return {
+    patterns: wanted.map(parsePattern),
+    types: kinds.map(parseTypeFilter),
+    key: JSON.stringify([wanted, kinds]),
+  }
+}
+
+export function filterTopic(filter: Filter, topic: string): boolean {
+  return filter.patterns.some((pattern) => matchesTopic(pattern, topic))
+}
+
+export function filterType(filter: Filter, type: string): boolean {
+  return filter.types.length === 0 || filter.types.some((wanted) => matchesType(wanted, type))
+}
+
+/** The topics if all patterns are exact: the log can then go by its topic index instead of scanning. */
+export function exactTopics(filter: Filter): string[] | undefined {
+  return filter.patterns.every((pattern) => pattern.exact) ? filter.patterns.map((pattern) => pattern.text) : undefined
+}

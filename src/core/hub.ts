@@ -1,0 +1,272 @@
+import { Batch } from './batch.ts'
+import type { Clock } from './clock.ts'
+import { type CloseReason, closeReasons } from './close-reason.ts'
+import { HubError } from './errors.ts'
+import type { Draft, StoredEvent } from './event.ts'
+import type { EventLog, Receipt } from './event-log.ts'
+import { FanOut } from './fan-out.ts'
+import type { Filter } from './filter.ts'
+import { type HistoryPage, readHistory } from './history.ts'
+import { resolveStart, type Start } from './start.ts'
+import { Subscription, type SubscriptionHost, type SubscriptionLimits, type SubscriptionState } from './subscription.ts'
+import { Tail } from './tail.ts'
+
+export interface HubLimits extends SubscriptionLimits {
+  /** Streams at once; one more is told to come back. */
+  connections: number
+  /** Bytes of drafts accepted and not yet durable. */
+  pendingBytes: number
+  /** Bytes of recent events kept in memory. */
+  tailBytes: number
+  /** What `retry:` says, before jitter. */
+  retryMs: number
+}
+
+export interface HubOptions {
+  log: EventLog
+  clock: Clock
+  limits: HubLimits
+}
+
+const PAGE_EVENTS = 2000
+const PAGE_BYTES = 256 * 1024
+/** Pages held by all readers that catch up at once: each gets less when they are many. */
+const ALL_PAGES_BYTES = 64 * 1024 * 1024
+const MIN_PAGE_BYTES = 16 * 1024
+const SWEEP_MS = 1000
+const READERS_PER_TURN = 500
+
+/**
+ * Publish and fan-out in one process.
+ *
+ * Publishes are totally ordered by the log. A subscription sees a subsequence of that order, without a hole and never out
+ * of it, or is told of the gap. Nobody sees an event before it is durable, and `publish` never waits for a reader: one
+ * that cannot keep up reads from the log again, and one that takes nothing is closed with `slow-consumer`.
+ */
+export class Hub {
+  readonly log: EventLog
+  /** An offset in its wire form; a field, so that ten thousand streams share one function. */
+  readonly cursor: (offset: number) => string
+  readonly #clock: Clock
+  readonly #limits: HubLimits
+  readonly #tail: Tail
+  readonly #fanOut: FanOut
+  readonly #subscriptions = new Map<string, Subscription>()
+  readonly #host: SubscriptionHost
+  readonly #undo: (() => void)[]
+  #catchingUp = 0
+  #sequence = 0
+  #sweeping = false
+  #state: 'ready' | 'draining' | 'failed' = 'ready'
+
+  /** Fills the tail from the log: the commonest replay is the one after a restart. */
+  static async open(options: HubOptions): Promise<Hub> {
+    const hub = new Hub(options)
+    await hub.#warm()
+    return hub
+  }
+
+  private constructor({ log, clock, limits }: HubOptions) {
+    this.log = log
+    this.cursor = (offset) => log.generations.cursor(offset)
+    this.#clock = clock
+    this.#limits = limits
+    this.#tail = new Tail(limits.tailBytes, log.head)
+    this.#fanOut = new FanOut(clock, log.head)
+    this.#host = {
+      limits,
+      now: () => clock.monotonic(),
+      catchUp: (subscription, after) => void this.#catchUp(subscription, after),
+      cursor: this.cursor,
+      retryMs: (reason) => this.retryMs(reason),
+      changed: (subscription, to) => this.#changed(subscription, to),
+    }
+    this.#undo = [
+      log.onCommit((commit) => {
+        this.#tail.push(commit)
+        return this.#fanOut.pass(commit)
+      }),
+      log.onRemoval((removal) => {
+        this.#tail.forget(removal)
+        this.#fanOut.forgetPages()
+      }),
+      log.onFailure(() => {
+        this.#state = 'failed'
+        void this.#closeAll('log-failed')
+      }),
+      clock.every(SWEEP_MS, () => void this.#sweep()),
+    ]
+  }
+
+  get ready(): boolean {
+    return this.#state === 'ready'
+  }
+
+  get state(): 'ready' | 'draining' | 'failed' {
+    return this.#state
+  }
+
+  get connections(): number {
+    return this.#subscriptions.size
+  }
+
+  get tailBytes(): number {
+    return this.#tail.bytes
+  }
+
+  /**
+   * Whether a publish body of `bytes` may be read now: asked before it is.
+   * @throws HubError `overloaded`, `draining`, `log-failed`
+   */
+  admit(bytes: number): void {
+    this.#requireOpen()
+    const waiting = this.log.pressure.bytes
+    // A body larger than all the room is let in when it is alone: its own limit is checked where it is read.
+    if (waiting > 0 && waiting + bytes > this.#limits.pendingBytes) {
+      throw new HubError('overloaded', 'More is being published than the disk takes; try again in a moment.', {
+        retryAfterMs: 1000,
+      })
+    }
+  }
+
+  /** Resolves when the events are durable and have been offered to every live reader. @throws as `EventLog.append` */
+  publish(drafts: readonly Draft[]): Promise<Receipt[]> {
+    this.#requireOpen()
+    return this.log.append(drafts)
+  }
+
+  /** Why a new stream would be refused for now. A browser's EventSource must be told so inside a 200 (DESIGN 5, 7). */
+  refusal(): CloseReason | undefined {
+    if (this.#state === 'failed') return 'log-failed'
+    if (this.#state === 'draining') return 'draining'
+    return this.#subscriptions.size >= this.#limits.connections ? 'too-many-connections' : undefined
+  }
+
+  subscribe({ filter, start }: { filter: Filter; start: Start | undefined }): Subscription {
+    const id = `con_${(++this.#sequence).toString(36)}${Math.floor(this.#clock.random() * 1e9).toString(36)}`
+    const maxAgeMs = this.#limits.maxAgeMs * (0.9 + this.#clock.random() * 0.2)
+    const subscription = new Subscription(this.#host, id, this.#fanOut.audience(filter), maxAgeMs)
+    this.#subscriptions.set(id, subscription)
+    this.#catchingUp++
+    resolveStart(this.log, filter, start, (position, toldHorizon, deliveries) =>
+      subscription.start(position, toldHorizon, deliveries),
+    )?.catch(() => subscription.close('internal'))
+    return subscription
+  }
+
+  history(query: { filter: Filter; start: Start | undefined; limit: number }): Promise<HistoryPage> {
+    return readHistory(this.log, query)
+  }
+
+  /** How long a client that is told to come back should wait, in milliseconds; never the same for two of them. */
+  retryMs(reason: CloseReason): number {
+    const base = this.#limits.retryMs * (0.5 + this.#clock.random())
+    // Many at once come back over as many milliseconds as there are, at a thousand a second.
+    const spread = closeReasons[reason].delay === 'spread' ? this.#clock.random() * this.#subscriptions.size : 0
+    return Math.round(base + spread)
+  }
+
+  /** No more publishes or new streams; every stream is told and ended. Resolves when all have been told. */
+  async drain(): Promise<void> {
+    if (this.#state === 'ready') this.#state = 'draining'
+    await this.#closeAll('shutdown')
+  }
+
+  /** Releases what the hub registered. The log is its owner's to close. */
+  close(): void {
+    for (const undo of this.#undo) undo()
+  }
+
+  #requireOpen(): void {
+    if (this.#state === 'draining') {
+      throw new HubError('draining', 'The hub is stopping; publish again in a moment.', { retryAfterMs: 2000 })
+    }
+    if (this.#state === 'failed') {
+      throw new HubError('log-failed', 'The event log failed and the hub is stopping; see its log.', {
+        retryAfterMs: 5000,
+      })
+    }
+  }
+
+  async #warm(): Promise<void> {
+    const everything: Filter = {
+      patterns: [{ text: '**', exact: false, segments: [], open: true }],
+      types: [],
+      key: '',
+    }
+    const newest: StoredEvent[][] = []
+    let bytes = 0
+    let before = this.log.head + 1
+    while (before > 1 && bytes < this.#limits.tailBytes) {
+      const page = await this.log.readLast(before, everything, {
+        events: 10_000,
+        bytes: this.#limits.tailBytes - bytes,
+      })
+      newest.push(page.events)
+      for (const event of page.events) bytes += event.bytes
+      before = page.position + 1
+      if (page.position === 0) break
+    }
+    this.#tail.fill(newest.reverse().flat(), before - 1)
+  }
+
+  #changed(subscription: Subscription, to: SubscriptionState): void {
+    if (to === 'live') {
+      this.#catchingUp--
+      this.#fanOut.join(subscription)
+      return
+    }
+    const wasLive = subscription.audience.members.has(subscription)
+    this.#fanOut.leave(subscription)
+    if (to === 'catching-up') this.#catchingUp++
+    else {
+      if (!wasLive) this.#catchingUp--
+      this.#subscriptions.delete(subscription.id)
+      this.#fanOut.release(subscription.audience)
+    }
+  }
+
+  /** The splice of replay and live: if the tail covers the position there is no await between look-up and joining. */
+  async #catchUp(subscription: Subscription, after: number): Promise<void> {
+    const { filter } = subscription.audience
+    const share = Math.floor(ALL_PAGES_BYTES / Math.max(1, this.#catchingUp))
+    const bytes = Math.max(MIN_PAGE_BYTES, Math.min(PAGE_BYTES, share))
+    try {
+      if (this.#tail.covers(after)) {
+        const { batch, position } = subscription.audience.page(this.#tail, after, bytes)
+        const live = position >= this.#tail.head
+        subscription.found({ batch, position, horizon: this.log.horizon(filter), live })
+        return
+      }
+      const { events, position, horizon } = await this.log.read(after, filter, { events: PAGE_EVENTS, bytes })
+      const batch = events.length > 0 ? new Batch(events) : undefined
+      subscription.found({ batch, position, horizon, live: false })
+    } catch (error) {
+      subscription.close(error instanceof HubError && error.code === 'log-failed' ? 'log-failed' : 'internal')
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    if (this.#sweeping) return
+    this.#sweeping = true
+    try {
+      const horizon = (subscription: Subscription): number => this.log.horizon(subscription.audience.filter).offset
+      await this.#inTurns((subscription) => subscription.sweep(this.#clock.monotonic(), this.#fanOut.done, horizon))
+    } finally {
+      this.#sweeping = false
+    }
+  }
+
+  #closeAll(reason: CloseReason): Promise<void> {
+    return this.#inTurns((subscription) => subscription.close(reason))
+  }
+
+  /** Each may wake its reader, which then writes: the event loop gets its turn in between. */
+  async #inTurns(visit: (subscription: Subscription) => void): Promise<void> {
+    let visited = 0
+    for (const subscription of [...this.#subscriptions.values()]) {
+      visit(subscription)
+      if (++visited % READERS_PER_TURN === 0) await this.#clock.yield()
+    }
+  }
+}

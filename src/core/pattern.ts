@@ -1,0 +1,57 @@
+import { HubError } from './errors.ts'
+import { checkTopic } from './topic.ts'
+
+/**
+ * What a reader asks for: an exact topic, `*` for one segment, a final `**` for zero or more segments.
+ * Without backtracking by construction (only the last segment may stand for many), so matching is linear in the topic.
+ */
+export interface Pattern {
+  text: string
+  /** No wildcard: the topic itself. */
+  exact: boolean
+  segments: readonly string[]
+  /** Ends in `**`, which is not in `segments`. */
+  open: boolean
+}
+
+/** @throws HubError `invalid-pattern` */
+export function parsePattern(text: string): Pattern {
+  const segments = text.split('/')
+  const open = segments.at(-1) === '**'
+  if (open) segments.pop()
+  for (const segment of segments) {
+    if (segment !== '*' && segment.includes('*')) {
+      throw new HubError(
+        'invalid-pattern',
+        `In the pattern "${text}" a * must be a whole segment (orders/*), and ** must be the last one (orders/**).`,
+      )
+    }
+  }
+  // Everything but the wildcards follows the rules of topics.
+  const refusal = checkTopic(segments.map((segment) => (segment === '*' ? 'x' : segment)).join('/') || 'x')
+  if (refusal) throw new HubError('invalid-pattern', `The pattern cannot match any topic: ${refusal}`)
+  return { text, exact: !open && !segments.includes('*'), segments, open }
+}
+
+export function matchesTopic(pattern: Pattern, topic: string): boolean {
+  if (pattern.exact) return topic === pattern.text
+  if (pattern.open && pattern.segments.length === 0) return true
+  const segments = topic.split('/')
+  if (pattern.open ? segments.length < pattern.segments.length : segments.length !== pattern.segments.length) {
+    return false
+  }
+  return pattern.segments.every((segment, index) => segment === '*' || segment === segments[index])
+}
+
+/** Whether some topic matches both: whether what retention took from one can have been meant for the other. */
+export function overlaps(a: Pattern, b: Pattern): boolean {
+  const shared = Math.min(a.segments.length, b.segments.length)
+  for (let index = 0; index < shared; index++) {
+    const left = a.segments[index]!
+    const right = b.segments[index]!
+    if (left !== '*' && right !== '*' && left !== right) return false
+  }
+  if (a.segments.length > shared) return b.open
+  if (b.segments.length > shared) return a.open
+  return true
+}

@@ -1,0 +1,259 @@
+import type { Audience } from './audience.ts'
+import type { Batch } from './batch.ts'
+import { type CloseReason, closeReasons } from './close-reason.ts'
+import type { Delivery } from './delivery.ts'
+import type { Horizon } from './event-log.ts'
+
+export interface SubscriptionLimits {
+  /** Bytes of events that may wait for a live reader; above that it reads from the log again. */
+  maxQueueBytes: number
+  /** How long a reader may take nothing while something waits for it. */
+  maxStallMs: number
+  /** Quiet time before a heartbeat. */
+  heartbeatMs: number
+  /** Age at which a stream ends and its client resumes. */
+  maxAgeMs: number
+}
+
+/** What all subscriptions of a hub share: one object, so that an idle reader costs its own state and nothing else. */
+export interface SubscriptionHost {
+  readonly limits: SubscriptionLimits
+  /** Monotonic milliseconds. */
+  now(): number
+  /** Looks for what comes after `after` and reports it with `found`, now or later. */
+  catchUp(subscription: Subscription, after: number): void
+  cursor(offset: number): string
+  retryMs(reason: CloseReason): number
+  /** The one place that enters and removes it: live set, registry, counters. */
+  changed(subscription: Subscription, to: SubscriptionState): void
+}
+
+export type SubscriptionState = 'catching-up' | 'live' | 'closed'
+
+/** One step of catching up. */
+export interface Found {
+  batch: Batch | undefined
+  /** Everything that matches up to here is in `batch` or was found before. */
+  position: number
+  horizon: Horizon
+  /** `position` is the head: the subscription goes live in this synchronous step. */
+  live: boolean
+}
+
+/**
+ * One reader: its filter (by its audience), its position, and what waits for it. It is *catching up* (reads the log in
+ * pages, has no queue) or *live* (is offered every commit). Pull only: `take`, and when that gives nothing, `ready`.
+ * What it delivers is a gapless subsequence of the log in log order, or says `gap`.
+ *
+ * Ten thousand of these wait idle, so there is no timer and no closure per subscription: the hub calls `sweep`.
+ */
+export class Subscription {
+  readonly id: string
+  readonly audience: Audience
+  readonly openedAt: number
+  /** Called once, when it is closed: for the owner of the socket. */
+  onClosed: ((reason: CloseReason) => void) | undefined
+  readonly #host: SubscriptionHost
+  readonly #maxAgeMs: number
+  #state: SubscriptionState = 'catching-up'
+  #closed: CloseReason | undefined
+  /** Ready to be taken, before anything in `#queue`. At most the start, one page and a heartbeat. */
+  #pending: Delivery[] = []
+  #queue: Batch[] = []
+  #queuedBytes = 0
+  /** Everything that matches up to this offset was taken. */
+  #position = 0
+  /** Everything that matches up to this offset was taken or waits here. */
+  #offered = 0
+  /** The horizon that a gap was said for. */
+  #toldHorizon = 0
+  #started = false
+  #reading = false
+  #wake: (() => void) | undefined
+  /** Since when the reader has something in hand that the socket has not taken; 0 if it has nothing. */
+  #handedAt = 0
+  #takenAt: number
+
+  constructor(host: SubscriptionHost, id: string, audience: Audience, maxAgeMs: number) {
+    this.#host = host
+    this.#maxAgeMs = maxAgeMs
+    this.id = id
+    this.audience = audience
+    this.openedAt = host.now()
+    this.#takenAt = this.openedAt
+  }
+
+  get state(): SubscriptionState {
+    return this.#state
+  }
+
+  get closeReason(): CloseReason | undefined {
+    return this.#closed
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  get queuedBytes(): number {
+    return this.#queuedBytes
+  }
+
+  /** Closed, and the reason taken. */
+  get finished(): boolean {
+    return this.#state === 'closed' && this.#pending.length === 0
+  }
+
+  /**
+   * The place to begin after, once it is known, and the deliveries that say so. What retention took up to `toldHorizon`
+   * is not a gap for this reader: it was told, or asked for no more than what is kept.
+   */
+  start(position: number, toldHorizon: number, deliveries: readonly Delivery[]): void {
+    if (this.#state === 'closed') return
+    this.#position = this.#offered = position
+    this.#toldHorizon = toldHorizon
+    this.#started = true
+    this.#pending.push(...deliveries)
+    this.#readOn()
+    this.#wakeUp()
+  }
+
+  /** The next deliveries, about `maxBytes` of events. Calling it says that what was taken before is on the socket. */
+  take(maxBytes: number): Delivery[] {
+    this.#handedAt = 0
+    const taken = this.#pending
+    let bytes = 0
+    if (taken.length > 0) this.#pending = []
+    while (this.#queue.length > 0 && bytes < maxBytes) {
+      const batch = this.#queue.shift()!
+      bytes += batch.bytes
+      taken.push({ kind: 'events', batch })
+    }
+    if (taken.length === 0) return taken
+    this.#queuedBytes -= bytes
+    for (const delivery of taken) {
+      if (delivery.kind === 'events') this.#position = Math.max(this.#position, delivery.batch.lastOffset)
+      else if (delivery.kind === 'gap') this.#position = Math.max(this.#position, delivery.resumedFrom)
+    }
+    this.#handedAt = this.#takenAt = this.#host.now()
+    // The next page is read while this one is on its way to the socket.
+    this.#readOn()
+    return taken
+  }
+
+  /** Resolves when `take` is worth another call; also when the subscription is closed. One caller at a time. */
+  ready(): Promise<void> {
+    this.#handedAt = 0
+    if (this.#pending.length > 0 || this.#queue.length > 0 || this.#state === 'closed') return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#wake = resolve
+      this.#readOn()
+    })
+  }
+
+  /** What a commit has for this live subscription. Never waits. */
+  offer(batch: Batch): void {
+    // Who joined during a pass has taken this batch from the tail already.
+    if (this.#state !== 'live' || batch.lastOffset <= this.#offered) return
+    if (this.#queuedBytes + batch.bytes > this.#host.limits.maxQueueBytes) {
+      this.#fallBack(batch)
+      return
+    }
+    this.#queue.push(batch)
+    this.#queuedBytes += batch.bytes
+    this.#offered = batch.lastOffset
+    this.#wakeUp()
+  }
+
+  /** The host's answer to `catchUp`. */
+  found({ batch, position, horizon, live }: Found): void {
+    this.#reading = false
+    if (this.#state !== 'catching-up') return
+    if (horizon.offset > this.#offered && horizon.offset > this.#toldHorizon) {
+      const firstKept = batch?.events[0]?.offset ?? Number.POSITIVE_INFINITY
+      const resumedFrom = Math.max(this.#offered, Math.min(horizon.offset, firstKept - 1, position))
+      this.#toldHorizon = horizon.offset
+      this.#pending.push({ kind: 'gap', requested: this.#host.cursor(this.#offered), resumedFrom, reason: 'expired' })
+    }
+    if (batch) this.#pending.push({ kind: 'events', batch })
+    this.#offered = position
+    if (live) {
+      this.#state = 'live'
+      this.#host.changed(this, 'live')
+    }
+    if (this.#pending.length > 0) {
+      this.#wakeUp()
+      return
+    }
+    // Nothing waits, so what was looked through without a match counts as delivered.
+    this.#position = Math.max(this.#position, position)
+    this.#readOn()
+  }
+
+  /** Called about once a second with how far the fan-out has come: age, stalls, heartbeats. */
+  sweep(now: number, fannedOut: number, horizon: (subscription: Subscription) => number): void {
+    if (this.#state === 'closed') return
+    const { limits } = this.#host
+    if (this.#handedAt > 0) {
+      const stalledMs = now - this.#handedAt
+      const overtaken = stalledMs > 1000 && this.#state === 'catching-up' && horizon(this) > this.#position
+      if (stalledMs > limits.maxStallMs || overtaken) this.close('slow-consumer')
+      return
+    }
+    if (now - this.openedAt > this.#maxAgeMs) {
+      this.close('max-age')
+      return
+    }
+    if (!this.#started || now - this.#takenAt < limits.heartbeatMs) return
+    if (this.#pending.length > 0 || this.#queue.length > 0) return
+    // Live with an empty queue: everything that matches up to the last whole pass was taken.
+    if (this.#state === 'live') this.#position = Math.max(this.#position, fannedOut)
+    this.#pending.push({ kind: 'heartbeat', position: this.#position })
+    this.#wakeUp()
+  }
+
+  /** Idempotent; the first reason counts. What waits is dropped: the client resumes from its position. */
+  close(reason: CloseReason): void {
+    if (this.#closed !== undefined) return
+    this.#closed = reason
+    this.#state = 'closed'
+    this.#queue = []
+    this.#queuedBytes = 0
+    const { reconnect } = closeReasons[reason]
+    this.#pending =
+      reason === 'client-gone' ? [] : [{ kind: 'closing', reason, reconnect, retryMs: this.#host.retryMs(reason) }]
+    try {
+      this.#host.changed(this, 'closed')
+      this.onClosed?.(reason)
+    } finally {
+      this.#wakeUp()
+    }
+  }
+
+  /** Back to reading from the log. All that matched before the first batch that waits was taken. */
+  #fallBack(batch: Batch): void {
+    const firstWaiting = (this.#queue[0] ?? batch).events[0]!.offset
+    this.#position = Math.max(this.#position, firstWaiting - 1)
+    this.#offered = this.#position
+    this.#queue = []
+    this.#queuedBytes = 0
+    // A heartbeat that waits says a position above what is read again now.
+    this.#pending = this.#pending.filter((delivery) => delivery.kind !== 'heartbeat')
+    this.#state = 'catching-up'
+    this.#host.changed(this, 'catching-up')
+    this.#wakeUp()
+  }
+
+  /** At most one page waits and one is being read. */
+  #readOn(): void {
+    if (this.#state !== 'catching-up' || this.#reading || !this.#started || this.#pending.length > 0) return
+    this.#reading = true
+    this.#host.catchUp(this, this.#offered)
+  }
+
+  #wakeUp(): void {
+    const wake = this.#wake
+    this.#wake = undefined
+    wake?.()
+  }
+}

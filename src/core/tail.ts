@@ -1,0 +1,118 @@
+import type { StoredEvent } from './event.ts'
+import type { Commit, Removal } from './event-log.ts'
+import { type Filter, filterTopic, filterType } from './filter.ts'
+
+/** How many events one step looks at: at most about a millisecond of the event loop. */
+const SCAN_STEP = 8192
+
+export interface TailPage {
+  events: StoredEvent[]
+  /** Everything that matches up to here is in `events`. */
+  position: number
+}
+
+/**
+ * The newest events in memory, bounded in bytes. It covers a position if every kept event after that position is in it;
+ * the commonest replay (the reconnects after a restart) is then served without the disk.
+ */
+export class Tail {
+  readonly #maxBytes: number
+  #events: StoredEvent[] = []
+  /** Events before this index were evicted; the array is compacted now and then. */
+  #start = 0
+  #bytes = 0
+  /** Every kept event above this offset is here. */
+  #floor: number
+  #head: number
+
+  constructor(maxBytes: number, head: number) {
+    this.#maxBytes = maxBytes
+    this.#floor = head
+    this.#head = head
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get head(): number {
+    return this.#head
+  }
+
+  /** Fills the tail at start with the newest events, oldest first; `floor` as `LastPage.position`. */
+  fill(events: readonly StoredEvent[], floor: number): void {
+    this.#floor = floor
+    this.#append(events)
+  }
+
+  push(commit: Commit): void {
+    this.#append(commit.events)
+    this.#head = commit.head
+  }
+
+  covers(position: number): boolean {
+    return position >= this.#floor
+  }
+
+  /** The next events after a covered position, at most `bytes` of them (one more than fits, never none). */
+  after(position: number, filter: Filter, bytes: number): TailPage {
+    const events: StoredEvent[] = []
+    let taken = 0
+    let index = this.#indexAfter(position)
+    const stop = Math.min(this.#events.length, index + SCAN_STEP)
+    for (; index < stop; index++) {
+      const event = this.#events[index]!
+      if (!filterTopic(filter, event.topic) || !filterType(filter, event.type)) continue
+      events.push(event)
+      taken += event.bytes
+      if (taken >= bytes) {
+        index++
+        break
+      }
+    }
+    const reachedHead = index >= this.#events.length
+    return { events, position: reachedHead ? Math.max(this.#head, position) : this.#events[index - 1]!.offset }
+  }
+
+  forget(removal: Removal): void {
+    const kept: StoredEvent[] = []
+    let bytes = 0
+    for (let index = this.#start; index < this.#events.length; index++) {
+      const event = this.#events[index]!
+      if (removal.gone(event)) continue
+      kept.push(event)
+      bytes += event.bytes
+    }
+    this.#events = kept
+    this.#start = 0
+    this.#bytes = bytes
+  }
+
+  #append(events: readonly StoredEvent[]): void {
+    for (const event of events) {
+      this.#events.push(event)
+      this.#bytes += event.bytes
+    }
+    while (this.#bytes > this.#maxBytes && this.#start < this.#events.length) {
+      const evicted = this.#events[this.#start++]!
+      this.#bytes -= evicted.bytes
+      this.#floor = evicted.offset
+    }
+    // Compacting at half costs each event one move in its life.
+    if (this.#start > 1024 && this.#start * 2 > this.#events.length) {
+      this.#events = this.#events.slice(this.#start)
+      this.#start = 0
+    }
+  }
+
+  #indexAfter(position: number): number {
+    let low = this.#start
+    let high = this.#events.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#events[middle]!.offset <= position) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}

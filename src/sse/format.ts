@@ -1,0 +1,105 @@
+import type { EncodeEvents } from '../core/batch.ts'
+import type { Delivery } from '../core/delivery.ts'
+import { controlFrame, encodeEnvelopes, encodeFrames, encodeLines, positionFrame, retryField } from './encode.ts'
+
+/** How one stream wants its bytes (docs/wire.md sections 2 to 5). */
+export interface FormatOptions {
+  kind: 'sse' | 'ndjson'
+  /** SSE only: `data:` is the whole event. */
+  envelope: boolean
+  /** Whether `$open`, `$gap`, `$closing` and `$error` are sent. */
+  control: boolean
+  /** Heartbeats as `$heartbeat` events instead of comments. */
+  heartbeatEvent: boolean
+}
+
+/** What the control events say about this stream. */
+export interface StreamFacts {
+  connection: string
+  topics: readonly string[]
+  types: readonly string[]
+  principal: string
+  heartbeatMs: number
+  /** The first `retry:` of the stream. */
+  retryMs: number
+  cursor: (offset: number) => string
+}
+
+export type Control = Exclude<Delivery, { kind: 'events' }>
+
+export interface Format {
+  contentType: string
+  /** Sent at once: Bun 1.4.5 withholds the response head until there is a first byte. */
+  hello(facts: StreamFacts): string
+  events: EncodeEvents
+  control(delivery: Control, facts: StreamFacts): string
+}
+
+export function createFormat(options: FormatOptions): Format {
+  return options.kind === 'ndjson' ? ndjson(options) : sse(options)
+}
+
+function sse({ envelope, control, heartbeatEvent }: FormatOptions): Format {
+  return {
+    contentType: 'text/event-stream',
+    hello: ({ retryMs }) => `: mcp-sse\n${retryField(retryMs)}`,
+    events: envelope ? encodeEnvelopes : encodeFrames,
+    control(delivery, facts) {
+      const id = adoptedPosition(delivery, facts)
+      if (delivery.kind === 'heartbeat') {
+        return heartbeatEvent ? controlFrame('$heartbeat', {}, id) : positionFrame(id!)
+      }
+      const retry = delivery.kind === 'closing' && delivery.reconnect ? retryField(delivery.retryMs) : ''
+      if (control) return retry + controlFrame(`$${delivery.kind}`, controlData(delivery, facts), id)
+      return retry + (id === undefined ? '' : positionFrame(id))
+    },
+  }
+}
+
+function ndjson({ control, heartbeatEvent }: FormatOptions): Format {
+  return {
+    contentType: 'application/x-ndjson',
+    hello: () => '\n',
+    events: encodeLines,
+    control(delivery, facts) {
+      // Blank lines are what NDJSON readers skip.
+      if (delivery.kind === 'heartbeat' ? !heartbeatEvent : !control) return '\n'
+      const cursor = adoptedPosition(delivery, facts)
+      const data = controlData(delivery, facts)
+      return `${JSON.stringify({ type: `$${delivery.kind}`, ...(cursor === undefined ? {} : { cursor }), data })}\n`
+    },
+  }
+}
+
+/** The position a client may take over from this delivery (docs/wire.md section 3). */
+function adoptedPosition(delivery: Control, { cursor }: StreamFacts): string | undefined {
+  switch (delivery.kind) {
+    case 'open':
+      return delivery.adopt ? cursor(delivery.position) : undefined
+    case 'gap':
+      return cursor(delivery.resumedFrom)
+    case 'heartbeat':
+      return cursor(delivery.position)
+    case 'closing':
+      return undefined
+  }
+}
+
+function controlData(delivery: Control, facts: StreamFacts): object {
+  switch (delivery.kind) {
+    case 'open': {
+      const { connection, topics, types, principal, heartbeatMs } = facts
+      return { connection, cursor: facts.cursor(delivery.position), topics, types, principal, heartbeatMs }
+    }
+    case 'gap': {
+      const { requested, resumedFrom, reason } = delivery
+      return { requested, resumedFrom: facts.cursor(resumedFrom), reason }
+    }
+    case 'heartbeat':
+      return {}
+    case 'closing': {
+      const { reason, reconnect, retryMs } = delivery
+      return { reason, reconnect, retryMs }
+    }
+  }
+}
