@@ -1,0 +1,118 @@
+import { relative, resolve } from 'node:path'
+import { HubError } from '../core/errors.ts'
+import { didYouMean } from '../core/suggest.ts'
+import { checkValues } from './check.ts'
+import { impossibleCombinations } from './combinations.ts'
+import { type Config, configFrom, type MachineDefaults } from './config.ts'
+import { defaultDataDir, type RunMode } from './data-dir.ts'
+import { descriptorLimit } from './descriptors.ts'
+import { type Environment, environmentSettings, parseEnvFile } from './environment.ts'
+import { findConfigFile, readConfigFile, readSettingsText } from './file.ts'
+import { configKeys, type Key } from './keys.ts'
+import type { Setting } from './setting.ts'
+
+const MOST_CONNECTIONS = 10_000
+
+export interface ConfigSources {
+  mode: RunMode
+  env: Environment
+  cwd: string
+  /** Raw text by key name (`stream.heartbeat`), as given on the command line. */
+  flags?: Readonly<Record<string, string>>
+  /** `--config`: only this file, which then has to be there. */
+  configFile?: string | undefined
+  /** `--env-file`: variables of this file count where the environment has none. */
+  envFile?: string | undefined
+  platform?: NodeJS.Platform
+  /** Descriptors this process may open; read from the system if absent. */
+  descriptors?: number | undefined
+}
+
+/** One key as it came out, for `config print`. */
+export interface ConfigEntry {
+  key: Key
+  /** In the notation of variables; `undefined` when the key has no value. */
+  value: string | undefined
+  origin: string
+}
+
+export interface LoadedConfig {
+  config: Config
+  entries: readonly ConfigEntry[]
+  /** Sentences for the person who starts it. */
+  warnings: readonly string[]
+  /** The file that was read, absolute. */
+  file: string | undefined
+}
+
+/**
+ * Defaults < file < env file < environment < flags.
+ * @throws HubError `invalid-config`, with every problem on a line of its own.
+ */
+export function loadConfig(sources: ConfigSources): LoadedConfig {
+  const { env, cwd, flags = {}, platform = process.platform } = sources
+  const keys = configKeys()
+  const problems: string[] = []
+  const warnings: string[] = []
+  const settings = new Map<string, Setting>()
+  const use = (found: readonly Setting[]) => {
+    for (const setting of found) settings.set(setting.key, setting)
+  }
+
+  const file = sources.configFile === undefined ? findConfigFile(env, cwd) : resolve(cwd, sources.configFile)
+  if (file !== undefined) {
+    const read = readConfigFile(file, nameOf(file, cwd), keys)
+    use(read.settings)
+    problems.push(...read.problems)
+  }
+  if (sources.envFile !== undefined) {
+    const name = sources.envFile
+    const parsed = parseEnvFile(readSettingsText(resolve(cwd, name), name))
+    for (const line of parsed.broken) problems.push(`${name}:${line}: this line is not NAME=value, a comment or empty.`)
+    const read = environmentSettings(
+      parsed.env,
+      keys,
+      (variable) => `${name}:${parsed.lines.get(variable)} ${variable}`,
+    )
+    use(read.settings)
+    warnings.push(...read.warnings)
+  }
+  const fromEnvironment = environmentSettings(env, keys)
+  use(fromEnvironment.settings)
+  warnings.push(...fromEnvironment.warnings)
+  for (const [name, value] of Object.entries(flags)) {
+    const key = keys.find((known) => known.name === name)
+    if (key) use([{ key: name, value, origin: key.flag }])
+    else problems.push(`There is no key ${name}.${didYouMean(name, [...keys.map((known) => known.name)])}`)
+  }
+
+  const { values, problems: refused } = checkValues(keys, settings)
+  problems.push(...refused)
+  if (problems.length > 0) throw new HubError('invalid-config', problems.join('\n'))
+
+  const descriptors = 'descriptors' in sources ? sources.descriptors : descriptorLimit(platform)
+  const machine: MachineDefaults = {
+    dataDir: defaultDataDir(sources.mode, env, platform),
+    connections: Math.min(MOST_CONNECTIONS, Math.max(1, Math.floor(0.8 * (descriptors ?? Number.POSITIVE_INFINITY)))),
+  }
+  const config = configFrom(values, machine, cwd)
+  const from = (key: string) => settings.get(key)?.origin ?? 'default'
+  problems.push(...impossibleCombinations(config, { descriptors }, from))
+  if (problems.length > 0) throw new HubError('invalid-config', problems.join('\n'))
+
+  const computed: Record<string, string> = {
+    data_dir: machine.dataDir,
+    'limits.connections': String(machine.connections),
+  }
+  const entries = keys.map((key): ConfigEntry => {
+    const given = settings.get(key.name)?.value
+    const text = given === undefined || typeof given === 'string' ? given : JSON.stringify(given)
+    return { key, value: text ?? key.meta.default ?? computed[key.name], origin: from(key.name) }
+  })
+  return { config, entries, warnings, file }
+}
+
+function nameOf(path: string, cwd: string): string {
+  const short = relative(cwd, path)
+  return short.startsWith('..') ? path : short
+}

@@ -1,0 +1,119 @@
+import * as z from 'zod'
+import { choice, duration, hosts, integer, type KeyMeta, origins, path, pattern, size, tables } from './value.ts'
+
+const SECOND = 1000
+const DAY = 86_400_000
+const KIB = 1024
+const MIB = 1024 * KIB
+/** Timers of JavaScript hold 31 bits of milliseconds. */
+const LONGEST_TIMER = 24 * DAY
+
+/** What a key's own lines add to what its kind of value already knows. */
+type About = Pick<KeyMeta, 'description' | 'defaultText' | 'example' | 'env'>
+
+function key<Schema extends z.ZodType>(value: Schema, initial: string | readonly string[], about: About) {
+  const text = typeof initial === 'string' ? initial : initial.join(',')
+  return value.prefault(text as never).meta({ ...value.meta(), ...about, default: text })
+}
+
+/** A key whose default is made when the start knows its machine, or that has none. */
+function unset<Schema extends z.ZodType>(value: Schema, about: About) {
+  return value.optional().meta({ ...value.meta(), ...about })
+}
+
+const retentionMaxAge = duration({ min: SECOND, max: 36_500 * DAY })
+const retentionMaxEvents = integer({ min: 1, max: 1_000_000_000_000 })
+const retentionMaxBytes = size({ min: MIB, max: 2 ** 50 })
+
+/** Every key there is. Defaults, checks, flags, the sample file and the documentation are all made from this. */
+export const configSchema = z.strictObject({
+  port: key(integer({ min: 0, max: 65_535 }), '3000', {
+    description: 'TCP port to listen on; 0 takes a free one and says which.',
+    env: 'PORT',
+  }),
+  host: key(hosts(), ['127.0.0.1', '::1'], {
+    description: 'Addresses to listen on. This version accepts loopback addresses only.',
+    env: 'HOST',
+  }),
+  cors_origin: unset(origins(), {
+    description: 'Origins whose pages may read and publish.',
+    defaultText: 'pages on this machine',
+    example: '["https://app.example"]',
+    env: 'CORS_ORIGIN',
+  }),
+  data_dir: unset(path(), {
+    description: 'Directory of the event log; one process at a time uses it.',
+    defaultText: 'from source `./data`; the executable `$STATE_DIRECTORY`, else `mcp-sse` in the user’s data directory',
+    example: '"/var/lib/mcp-sse"',
+    env: 'DATA_DIR',
+  }),
+  log_level: key(choice(['debug', 'info', 'warn', 'error']), 'info', {
+    description: 'The least severe lines to log.',
+    env: 'LOG_LEVEL',
+  }),
+  durability: key(choice(['full', 'normal', 'memory']), 'full', {
+    description:
+      'When a publish is answered: full = after fsync, survives a power cut; normal = written, survives a crash of the process; memory = nothing is kept on disk.',
+  }),
+  retention: z.strictObject({
+    max_age: key(retentionMaxAge, '7d', { description: 'Events older than this are dropped.' }),
+    max_events: key(retentionMaxEvents, '1000000', { description: 'Only this many newest events are kept.' }),
+    max_bytes: key(retentionMaxBytes, '1GiB', { description: 'Only the newest events of this many bytes are kept.' }),
+    topics: key(
+      tables(
+        z.strictObject({
+          pattern: pattern(),
+          max_age: retentionMaxAge.optional(),
+          max_events: retentionMaxEvents.optional(),
+          max_bytes: retentionMaxBytes.optional(),
+        }),
+        { allowed: 'a list of at most 64 tables {pattern, max_age, max_events, max_bytes}', maximum: 64 },
+      ),
+      '[]',
+      {
+        description:
+          'Limits of their own for topics that match a pattern; the first match wins, what a table leaves out is as above. A chatty topic with its own limits never pushes out the events of others.',
+        example: '[{ pattern = "sensors/**", max_age = "1h", max_events = 10000 }]',
+      },
+    ),
+  }),
+  stream: z.strictObject({
+    heartbeat: key(duration({ min: 100, max: LONGEST_TIMER }), '15s', {
+      description:
+        'Quiet time after which a stream is sent a sign of life. Keep it below the idle timeout of every proxy.',
+    }),
+    max_age: key(duration({ min: SECOND, max: LONGEST_TIMER }), '30m', {
+      description: 'Age at which a stream is ended (a little earlier or later for each) and the client resumes.',
+    }),
+    max_queue: key(size({ min: 64 * KIB, max: 2 ** 30 }), '1MiB', {
+      description: 'Bytes that wait for one reader; one that falls further behind is served from the log again.',
+    }),
+    max_stall: key(duration({ min: 100, max: LONGEST_TIMER }), '30s', {
+      description: 'A reader that has taken nothing for this long is cut off.',
+    }),
+    retry: key(duration({ min: 10, max: LONGEST_TIMER }), '2s', {
+      description: 'How long clients are told to wait before they reconnect (spread a little for each).',
+    }),
+  }),
+  limits: z.strictObject({
+    connections: unset(integer({ min: 1, max: 1_000_000 }), {
+      description: 'Streams open at the same time.',
+      defaultText: '0.8 × the descriptor limit, at most 10000',
+      example: '10000',
+    }),
+    pending_bytes: key(size({ min: 8 * MIB, max: 2 ** 34 }), '32MiB', {
+      description: 'Bytes of events accepted and not yet durable; above that publishers are told to come back.',
+    }),
+  }),
+  drain: z.strictObject({
+    delay: key(duration({ min: 0, max: 600 * SECOND }), '0s', {
+      description: 'How long a stop waits, already answering "not ready", before it closes streams.',
+    }),
+    timeout: key(duration({ min: 0, max: 600 * SECOND }), '10s', {
+      description: 'How long a stop waits for streams and requests to end before it cuts them.',
+    }),
+  }),
+})
+
+/** Values by the names of the file, as parsed: durations in milliseconds, sizes in bytes. */
+export type Settings = z.output<typeof configSchema>
