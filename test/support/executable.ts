@@ -1,0 +1,108 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { Subprocess } from 'bun'
+import { freePort } from './port.ts'
+import { until } from './until.ts'
+
+const ROOT = resolve(import.meta.dir, '../..')
+
+/** The built executable: `MCP_SSE_BIN`, else `dist/mcp-sse`. */
+export function executablePath(): string {
+  const path = resolve(ROOT, process.env.MCP_SSE_BIN ?? 'dist/mcp-sse')
+  if (!existsSync(path)) throw new Error(`There is no ${path}: run \`bun run build\` first, or set MCP_SSE_BIN.`)
+  return path
+}
+
+/**
+ * `mcp-sse serve` as its own process on one port and one data directory, which outlive it: `kill` and `start` are a
+ * crash and a restart. Runs in its data directory with an environment of its own.
+ */
+export class Executable {
+  readonly port: number
+  readonly url: string
+  /** Everything the process wrote, across restarts. */
+  output = ''
+  #process: Subprocess | undefined
+  readonly #dir: string
+  readonly #env: Record<string, string>
+
+  private constructor(dir: string, env: Record<string, string>, port: number) {
+    this.port = port
+    this.url = `http://127.0.0.1:${port}`
+    this.#dir = dir
+    this.#env = env
+  }
+
+  /** Resolves when `/readyz` answers 200. `env` is added to `PORT` and `DATA_DIR`. */
+  static async serve(env: Record<string, string> = {}, port = freePort()): Promise<Executable> {
+    const server = new Executable(await mkdtemp(join(tmpdir(), 'mcp-sse-e2e-')), env, port)
+    try {
+      await server.start()
+    } catch (error) {
+      await server.remove()
+      throw error
+    }
+    return server
+  }
+
+  get dataDir(): string {
+    return join(this.#dir, 'data')
+  }
+
+  get pid(): number {
+    if (!this.#process) throw new Error('The server is not running.')
+    return this.#process.pid
+  }
+
+  async start(): Promise<void> {
+    const child = Bun.spawn([executablePath(), 'serve'], {
+      cwd: this.#dir,
+      env: {
+        PATH: process.env.PATH ?? '',
+        HOME: this.#dir,
+        PORT: String(this.port),
+        DATA_DIR: this.dataDir,
+        ...this.#env,
+      },
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+    })
+    this.#process = child
+    const written = Promise.all([this.#collect(child.stdout), this.#collect(child.stderr)])
+    await until('the server to be ready', async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return true
+      return (await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok
+    }).catch(async (error) => {
+      await this.kill('SIGKILL')
+      throw new Error(`The server was not ready in time. It wrote:\n${this.output}`, { cause: error })
+    })
+    if (child.exitCode !== null || child.signalCode !== null) {
+      this.#process = undefined
+      await written
+      throw new Error(`The server ended with ${child.exitCode ?? child.signalCode}. It wrote:\n${this.output}`)
+    }
+  }
+
+  /** Resolves with the exit code (`null` after a signal) when the process is gone. */
+  async kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
+    const child = this.#process
+    if (!child) return null
+    this.#process = undefined
+    child.kill(signal)
+    await child.exited
+    return child.exitCode
+  }
+
+  /** Ends the process and removes its directory. */
+  async remove(): Promise<void> {
+    await this.kill('SIGKILL')
+    await rm(this.#dir, { recursive: true, force: true })
+  }
+
+  async #collect(stream: ReadableStream<Uint8Array>): Promise<void> {
+    for await (const chunk of stream) this.output += Buffer.from(chunk).toString()
+  }
+}
