@@ -31,6 +31,11 @@ export class FanOut {
     return this.#done
   }
 
+  /** Different filters that are subscribed to. */
+  get audiences(): number {
+    return this.#audiences.size
+  }
+
   /** The one audience of a filter; `release` it as often as it was asked for. */
   audience(filter: Filter): Audience {
     let audience = this.#audiences.get(filter.key)

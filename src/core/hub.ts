@@ -110,6 +110,11 @@ export class Hub {
     return this.#subscriptions.size
   }
 
+  /** Different filters that are subscribed to. */
+  get audiences(): number {
+    return this.#fanOut.audiences
+  }
+
   get tailBytes(): number {
     return this.#tail.bytes
   }
@@ -166,9 +171,14 @@ export class Hub {
     return Math.round(base + spread)
   }
 
+  /** No more publishes or new streams; `ready` turns false so that a balancer sends them elsewhere. */
+  refuseNew(): void {
+    if (this.#state === 'ready') this.#state = 'draining'
+  }
+
   /** No more publishes or new streams; every stream is told and ended. Resolves when all have been told. */
   async drain(): Promise<void> {
-    if (this.#state === 'ready') this.#state = 'draining'
+    this.refuseNew()
     await this.#closeAll('shutdown')
   }
 

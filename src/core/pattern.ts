@@ -27,8 +27,9 @@ export function parsePattern(text: string): Pattern {
       )
     }
   }
-  // Everything but the wildcards follows the rules of topics.
-  const refusal = checkTopic(segments.map((segment) => (segment === '*' ? 'x' : segment)).join('/') || 'x')
+  // Everything but the wildcards follows the rules of topics; `**` and `/**` leave nothing else.
+  const rest = segments.map((segment) => (segment === '*' ? 'x' : segment)).join('/')
+  const refusal = checkTopic(open && rest === '' ? 'x' : rest)
   if (refusal) throw new HubError('invalid-pattern', `The pattern cannot match any topic: ${refusal}`)
   return { text, exact: !open && !segments.includes('*'), segments, open }
 }

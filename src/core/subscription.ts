@@ -3,6 +3,7 @@ import type { Batch } from './batch.ts'
 import { type CloseReason, closeReasons } from './close-reason.ts'
 import type { Delivery } from './delivery.ts'
 import type { Horizon } from './event-log.ts'
+import type { Filter } from './filter.ts'
 
 export interface SubscriptionLimits {
   /** Bytes of events that may wait for a live reader; above that it reads from the log again. */
@@ -28,6 +29,14 @@ export interface SubscriptionHost {
   changed(subscription: Subscription, to: SubscriptionState): void
 }
 
+/** Whoever has to see to the socket of a closed subscription. */
+export interface SocketOwner {
+  closed(reason: CloseReason): void
+}
+
+/** What an idle reader holds instead of an array of its own; replaced, never written to. */
+const NONE: readonly never[] = Object.freeze([])
+
 export type SubscriptionState = 'catching-up' | 'live' | 'closed'
 
 /** One step of catching up. */
@@ -51,15 +60,15 @@ export class Subscription {
   readonly id: string
   readonly audience: Audience
   readonly openedAt: number
-  /** Called once, when it is closed: for the owner of the socket. */
-  onClosed: ((reason: CloseReason) => void) | undefined
+  /** Told once, when it is closed. */
+  socket: SocketOwner | undefined
   readonly #host: SubscriptionHost
   readonly #maxAgeMs: number
   #state: SubscriptionState = 'catching-up'
   #closed: CloseReason | undefined
   /** Ready to be taken, before anything in `#queue`. At most the start, one page and a heartbeat. */
-  #pending: Delivery[] = []
-  #queue: Batch[] = []
+  #pending: readonly Delivery[] = NONE
+  #queue: Batch[] | undefined
   #queuedBytes = 0
   /** Everything that matches up to this offset was taken. */
   #position = 0
@@ -81,6 +90,10 @@ export class Subscription {
     this.audience = audience
     this.openedAt = host.now()
     this.#takenAt = this.openedAt
+  }
+
+  get filter(): Filter {
+    return this.audience.filter
   }
 
   get state(): SubscriptionState {
@@ -113,7 +126,7 @@ export class Subscription {
     this.#position = this.#offered = position
     this.#toldHorizon = toldHorizon
     this.#started = true
-    this.#pending.push(...deliveries)
+    this.#pending = [...this.#pending, ...deliveries]
     this.#readOn()
     this.#wakeUp()
   }
@@ -121,14 +134,9 @@ export class Subscription {
   /** The next deliveries, about `maxBytes` of events. Calling it says that what was taken before is on the socket. */
   take(maxBytes: number): Delivery[] {
     this.#handedAt = 0
-    const taken = this.#pending
-    let bytes = 0
-    if (taken.length > 0) this.#pending = []
-    while (this.#queue.length > 0 && bytes < maxBytes) {
-      const batch = this.#queue.shift()!
-      bytes += batch.bytes
-      taken.push({ kind: 'events', batch })
-    }
+    const taken = [...this.#pending]
+    this.#pending = NONE
+    const bytes = this.#queue === undefined ? 0 : this.#takeQueued(this.#queue, maxBytes, taken)
     if (taken.length === 0) return taken
     this.#queuedBytes -= bytes
     for (const delivery of taken) {
@@ -141,10 +149,22 @@ export class Subscription {
     return taken
   }
 
+  #takeQueued(queue: Batch[], maxBytes: number, taken: Delivery[]): number {
+    let bytes = 0
+    let count = 0
+    while (count < queue.length && bytes < maxBytes) {
+      const batch = queue[count++]!
+      bytes += batch.bytes
+      taken.push({ kind: 'events', batch })
+    }
+    this.#queue = count === queue.length ? undefined : queue.slice(count)
+    return bytes
+  }
+
   /** Resolves when `take` is worth another call; also when the subscription is closed. One caller at a time. */
   ready(): Promise<void> {
     this.#handedAt = 0
-    if (this.#pending.length > 0 || this.#queue.length > 0 || this.#state === 'closed') return Promise.resolve()
+    if (this.#pending.length > 0 || this.#queue || this.#state === 'closed') return Promise.resolve()
     return new Promise((resolve) => {
       this.#wake = resolve
       this.#readOn()
@@ -159,7 +179,8 @@ export class Subscription {
       this.#fallBack(batch)
       return
     }
-    this.#queue.push(batch)
+    if (this.#queue) this.#queue.push(batch)
+    else this.#queue = [batch]
     this.#queuedBytes += batch.bytes
     this.#offered = batch.lastOffset
     this.#wakeUp()
@@ -173,9 +194,9 @@ export class Subscription {
       const firstKept = batch?.events[0]?.offset ?? Number.POSITIVE_INFINITY
       const resumedFrom = Math.max(this.#offered, Math.min(horizon.offset, firstKept - 1, position))
       this.#toldHorizon = horizon.offset
-      this.#pending.push({ kind: 'gap', requested: this.#host.cursor(this.#offered), resumedFrom, reason: 'expired' })
+      this.#add({ kind: 'gap', requested: this.#host.cursor(this.#offered), resumedFrom, reason: 'expired' })
     }
-    if (batch) this.#pending.push({ kind: 'events', batch })
+    if (batch) this.#add({ kind: 'events', batch })
     this.#offered = position
     if (live) {
       this.#state = 'live'
@@ -205,10 +226,10 @@ export class Subscription {
       return
     }
     if (!this.#started || now - this.#takenAt < limits.heartbeatMs) return
-    if (this.#pending.length > 0 || this.#queue.length > 0) return
+    if (this.#pending.length > 0 || this.#queue) return
     // Live with an empty queue: everything that matches up to the last whole pass was taken.
     if (this.#state === 'live') this.#position = Math.max(this.#position, fannedOut)
-    this.#pending.push({ kind: 'heartbeat', position: this.#position })
+    this.#add({ kind: 'heartbeat', position: this.#position })
     this.#wakeUp()
   }
 
@@ -217,14 +238,14 @@ export class Subscription {
     if (this.#closed !== undefined) return
     this.#closed = reason
     this.#state = 'closed'
-    this.#queue = []
+    this.#queue = undefined
     this.#queuedBytes = 0
     const { reconnect } = closeReasons[reason]
     this.#pending =
-      reason === 'client-gone' ? [] : [{ kind: 'closing', reason, reconnect, retryMs: this.#host.retryMs(reason) }]
+      reason === 'client-gone' ? NONE : [{ kind: 'closing', reason, reconnect, retryMs: this.#host.retryMs(reason) }]
     try {
       this.#host.changed(this, 'closed')
-      this.onClosed?.(reason)
+      this.socket?.closed(reason)
     } finally {
       this.#wakeUp()
     }
@@ -232,10 +253,10 @@ export class Subscription {
 
   /** Back to reading from the log. All that matched before the first batch that waits was taken. */
   #fallBack(batch: Batch): void {
-    const firstWaiting = (this.#queue[0] ?? batch).events[0]!.offset
+    const firstWaiting = (this.#queue?.[0] ?? batch).events[0]!.offset
     this.#position = Math.max(this.#position, firstWaiting - 1)
     this.#offered = this.#position
-    this.#queue = []
+    this.#queue = undefined
     this.#queuedBytes = 0
     // A heartbeat that waits says a position above what is read again now.
     this.#pending = this.#pending.filter((delivery) => delivery.kind !== 'heartbeat')
@@ -249,6 +270,10 @@ export class Subscription {
     if (this.#state !== 'catching-up' || this.#reading || !this.#started || this.#pending.length > 0) return
     this.#reading = true
     this.#host.catchUp(this, this.#offered)
+  }
+
+  #add(delivery: Delivery): void {
+    this.#pending = [...this.#pending, delivery]
   }
 
   #wakeUp(): void {

@@ -1,5 +1,6 @@
 import type { EncodeEvents } from '../core/batch.ts'
 import type { Delivery } from '../core/delivery.ts'
+import type { Filter } from '../core/filter.ts'
 import { controlFrame, encodeEnvelopes, encodeFrames, encodeLines, positionFrame, retryField } from './encode.ts'
 
 /** How one stream wants its bytes (docs/wire.md sections 2 to 5). */
@@ -13,15 +14,10 @@ export interface FormatOptions {
   heartbeatEvent: boolean
 }
 
-/** What the control events say about this stream. */
+/** What control events say that is the same for all streams of a hub. */
 export interface StreamFacts {
-  connection: string
-  topics: readonly string[]
-  types: readonly string[]
   principal: string
   heartbeatMs: number
-  /** The first `retry:` of the stream. */
-  retryMs: number
   cursor: (offset: number) => string
 }
 
@@ -30,27 +26,44 @@ export type Control = Exclude<Delivery, { kind: 'events' }>
 export interface Format {
   contentType: string
   /** Sent at once: Bun 1.4.5 withholds the response head until there is a first byte. */
-  hello(facts: StreamFacts): string
+  hello(retryMs: number): string
   events: EncodeEvents
-  control(delivery: Control, facts: StreamFacts): string
+  control(delivery: Control, reader: Reader, facts: StreamFacts): string
 }
 
-export function createFormat(options: FormatOptions): Format {
-  return options.kind === 'ndjson' ? ndjson(options) : sse(options)
+/** Whose stream it is. */
+export interface Reader {
+  id: string
+  filter: Filter
+}
+
+/** All formats there are: ten thousand streams share these few objects. */
+export class Formats {
+  readonly #made = new Map<string, Format>()
+
+  get(options: FormatOptions): Format {
+    const key = Object.values(options).join()
+    let format = this.#made.get(key)
+    if (!format) {
+      format = options.kind === 'ndjson' ? ndjson(options) : sse(options)
+      this.#made.set(key, format)
+    }
+    return format
+  }
 }
 
 function sse({ envelope, control, heartbeatEvent }: FormatOptions): Format {
   return {
     contentType: 'text/event-stream',
-    hello: ({ retryMs }) => `: mcp-sse\n${retryField(retryMs)}`,
+    hello: (retryMs) => `: mcp-sse\n${retryField(retryMs)}`,
     events: envelope ? encodeEnvelopes : encodeFrames,
-    control(delivery, facts) {
+    control(delivery, reader, facts) {
       const id = adoptedPosition(delivery, facts)
       if (delivery.kind === 'heartbeat') {
         return heartbeatEvent ? controlFrame('$heartbeat', {}, id) : positionFrame(id!)
       }
       const retry = delivery.kind === 'closing' && delivery.reconnect ? retryField(delivery.retryMs) : ''
-      if (control) return retry + controlFrame(`$${delivery.kind}`, controlData(delivery, facts), id)
+      if (control) return retry + controlFrame(`$${delivery.kind}`, controlData(delivery, reader, facts), id)
       return retry + (id === undefined ? '' : positionFrame(id))
     },
   }
@@ -61,11 +74,11 @@ function ndjson({ control, heartbeatEvent }: FormatOptions): Format {
     contentType: 'application/x-ndjson',
     hello: () => '\n',
     events: encodeLines,
-    control(delivery, facts) {
+    control(delivery, reader, facts) {
       // Blank lines are what NDJSON readers skip.
       if (delivery.kind === 'heartbeat' ? !heartbeatEvent : !control) return '\n'
       const cursor = adoptedPosition(delivery, facts)
-      const data = controlData(delivery, facts)
+      const data = controlData(delivery, reader, facts)
       return `${JSON.stringify({ type: `$${delivery.kind}`, ...(cursor === undefined ? {} : { cursor }), data })}\n`
     },
   }
@@ -85,12 +98,17 @@ function adoptedPosition(delivery: Control, { cursor }: StreamFacts): string | u
   }
 }
 
-function controlData(delivery: Control, facts: StreamFacts): object {
+function controlData(delivery: Control, { id, filter }: Reader, facts: StreamFacts): object {
   switch (delivery.kind) {
-    case 'open': {
-      const { connection, topics, types, principal, heartbeatMs } = facts
-      return { connection, cursor: facts.cursor(delivery.position), topics, types, principal, heartbeatMs }
-    }
+    case 'open':
+      return {
+        connection: id,
+        cursor: facts.cursor(delivery.position),
+        topics: filter.patterns.map((pattern) => pattern.text),
+        types: filter.types.map((type) => type.text + (type.prefix ? '*' : '')),
+        principal: facts.principal,
+        heartbeatMs: facts.heartbeatMs,
+      }
     case 'gap': {
       const { requested, resumedFrom, reason } = delivery
       return { requested, resumedFrom: facts.cursor(resumedFrom), reason }

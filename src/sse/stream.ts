@@ -7,26 +7,21 @@ export const MAX_CHUNK_BYTES = 256 * 1024
 
 /**
  * Subscription → bytes. The consumer (Bun) asks for the next chunk when the socket took the last one, so a reader that
- * stops reading parks this generator at a `yield` and costs nothing more.
- *
- * `signal` is the request's: a generator that waits in an `await` is not told that its client is gone (Bun 1.4.5, its
- * `finally` never runs), so closing the subscription, which ends every wait here, hangs on the signal.
+ * stops reading parks the generator at a `yield` and costs nothing more. Every wait ends when the subscription is closed:
+ * its owner MUST close it when the client goes, which a generator that waits is not told.
  */
 export async function* stream(
   subscription: Subscription,
   format: Format,
   facts: StreamFacts,
-  signal: AbortSignal,
+  retryMs: number,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const gone = (): void => subscription.close('client-gone')
-  signal.addEventListener('abort', gone, { once: true })
-  if (signal.aborted) gone()
-  let hello = format.hello(facts)
+  let opening = format.hello(retryMs)
   try {
     for (;;) {
-      const chunk = nextChunk(subscription, format, facts, hello)
+      const chunk = nextChunk(subscription, format, facts, opening)
       if (chunk) {
-        hello = ''
+        opening = ''
         if (chunk.byteLength <= MAX_CHUNK_BYTES) yield chunk
         else yield* slices(chunk)
       } else if (subscription.finished) {
@@ -36,8 +31,7 @@ export async function* stream(
       }
     }
   } finally {
-    signal.removeEventListener('abort', gone)
-    gone()
+    subscription.close('client-gone')
   }
 }
 
@@ -56,7 +50,7 @@ function nextChunk(
   let text = hello
   for (const delivery of deliveries) {
     if (delivery.kind !== 'events') {
-      text += format.control(delivery satisfies Control, facts)
+      text += format.control(delivery satisfies Control, subscription, facts)
       continue
     }
     if (text !== '') parts.push(encodeText(text))

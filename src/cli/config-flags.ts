@@ -1,0 +1,33 @@
+import { type Command, Option } from 'commander'
+import { configKeys, type Key } from '../config/keys.ts'
+import { type LoadedConfig, loadConfig } from '../config/load.ts'
+import type { Io } from './io.ts'
+
+/** Adds one flag for every configuration key, and the two that name files. */
+export function addConfigFlags(command: Command): void {
+  command
+    .option('--config <file>', 'read this file and no other')
+    .option('--env-file <file>', 'read variables from this file where the environment has none')
+  for (const key of configKeys()) command.addOption(flagOf(key).helpGroup(groupOf(key)))
+}
+
+/** @throws HubError `invalid-config` */
+export function loadFromFlags(command: Command, io: Io): LoadedConfig {
+  const options = command.opts<Record<string, string | undefined>>()
+  const flags: Record<string, string> = {}
+  for (const key of configKeys()) {
+    const value = options[flagOf(key).attributeName()]
+    if (value !== undefined) flags[key.name] = value
+  }
+  const { env, cwd, mode } = io
+  return loadConfig({ env, cwd, mode, flags, configFile: options.config, envFile: options.envFile })
+}
+
+function flagOf({ flag, env, meta }: Key): Option {
+  const initial = meta.default ?? meta.defaultText
+  return new Option(`${flag} ${meta.placeholder}`, `${meta.description} (${env}; default: ${initial})`)
+}
+
+function groupOf({ path }: Key): string {
+  return path.length === 1 ? 'General:' : `${path[0]}:`.replace(/^./, (letter) => letter.toUpperCase())
+}

@@ -1,0 +1,36 @@
+/** What an event document holds, as far as a person is shown it. */
+export interface ShownEvent {
+  topic: string
+  type: string
+  time: string
+  data: unknown
+}
+
+/** Control characters, C1 and line separators included: data of strangers must not steer the reader's terminal. */
+const STEERING = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
+
+/** One line, without anything a terminal would obey. */
+export function plain(text: string): string {
+  return text.replace(STEERING, (character) => {
+    if (character === '\n') return '\\n'
+    if (character === '\t') return '\\t'
+    return `\\u{${character.codePointAt(0)!.toString(16)}}`
+  })
+}
+
+/** `2026-11-22 12:00:00Z  orders/42  order.paid  {"total":99}` */
+export function eventLine({ topic, type, time, data }: ShownEvent): string {
+  const shown = typeof data === 'string' ? data : JSON.stringify(data)
+  return `${[shortTime(time), topic, type, shown].map(plain).join('  ')}\n`
+}
+
+/** Seconds in UTC; a time that is not readable is shown as it is. */
+export function shortTime(time: string): string {
+  const date = new Date(time)
+  return Number.isNaN(date.getTime()) ? time : date.toISOString().replace('T', ' ').replace(/\.\d+/, '')
+}
+
+/** The exact JSON text on one line: outside strings a line break is only white space, inside there is none. */
+export function oneLine(json: string): string {
+  return json.replaceAll(/[\r\n]+/g, ' ')
+}

@@ -1,0 +1,31 @@
+import type { HubClient } from './hub-client.ts'
+
+const PAGE_EVENTS = 1000
+
+interface HistoryDocument {
+  events: unknown[]
+  cursor: string
+  hasMore: boolean
+  truncated: boolean
+}
+
+export interface HistoryChunk {
+  events: readonly unknown[]
+  /** Events between where this began and its first event are gone. */
+  truncated: boolean
+}
+
+/** What the log holds now for `query`, page by page. Without a start it is the newest 100. */
+export async function* history(hub: HubClient, query: URLSearchParams): AsyncGenerator<HistoryChunk> {
+  const asked = new URLSearchParams(query)
+  asked.set('format', 'json')
+  const started = asked.has('since') || asked.has('last')
+  if (started) asked.set('limit', String(PAGE_EVENTS))
+  while (true) {
+    const response = await hub.request('/events', { query: asked })
+    const { events, cursor, hasMore, truncated } = (await response.json()) as HistoryDocument
+    yield { events, truncated }
+    if (!hasMore || !asked.has('since') || asked.get('since') === 'now') return
+    asked.set('since', cursor)
+  }
+}

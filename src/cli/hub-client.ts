@@ -1,0 +1,121 @@
+import type { Command } from 'commander'
+import { CommandFailure, usageFailure } from './failure.ts'
+import type { Io } from './io.ts'
+
+const DEFAULT_URL = 'http://127.0.0.1:3000'
+
+export interface HubRequest {
+  method?: 'GET' | 'POST'
+  query?: URLSearchParams
+  headers?: Record<string, string>
+  body?: string
+  signal?: AbortSignal
+}
+
+export function addHubFlags(command: Command): void {
+  command.option('--url <url>', `where the hub is (MCP_SSE_URL; default: ${DEFAULT_URL})`)
+}
+
+/** The hub of `--url` or `MCP_SSE_URL`, asked with the key of `MCP_SSE_KEY`. */
+export function hubClient(options: { url?: string }, { env }: Pick<Io, 'env'>): HubClient {
+  const [origin, text] = options.url ? ['--url', options.url] : ['MCP_SSE_URL', env.MCP_SSE_URL || DEFAULT_URL]
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw usageFailure(`${origin} is not an http or https URL: ${text}`, `mcp-sse … --url ${DEFAULT_URL}`)
+  }
+  return new HubClient(url.href.replace(/[?#].*$/, '').replace(/\/+$/, ''), env.MCP_SSE_KEY || undefined)
+}
+
+export class HubClient {
+  readonly url: string
+  readonly #key: string | undefined
+
+  constructor(url: string, key: string | undefined) {
+    this.url = url
+    this.#key = key
+  }
+
+  /**
+   * The answer, whatever its status.
+   * @throws CommandFailure when nobody answers; the signal's reason when it aborts.
+   */
+  async send(path: string, { method = 'GET', query, headers = {}, body, signal }: HubRequest): Promise<Response> {
+    const authorization: Record<string, string> = this.#key ? { authorization: `Bearer ${this.#key}` } : {}
+    const search = query?.size ? `?${query}` : ''
+    try {
+      return await fetch(`${this.url}${path}${search}`, {
+        method,
+        headers: { ...headers, ...authorization },
+        // A redirected POST would arrive as a GET, and the key elsewhere.
+        redirect: 'manual',
+        ...(body === undefined ? {} : { body }),
+        ...(signal ? { signal } : {}),
+      })
+    } catch (error) {
+      if (signal?.aborted) throw error
+      throw unreachable(this.url, error)
+    }
+  }
+
+  /** @throws CommandFailure with the hub's own sentence unless the answer is a success. */
+  async request(path: string, request: HubRequest): Promise<Response> {
+    const response = await this.send(path, request)
+    if (!response.ok) throw await refusalOf(response)
+    return response
+  }
+}
+
+function unreachable(url: string, error: unknown): CommandFailure {
+  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
+  return new CommandFailure(
+    `No hub answers at ${url}${code}.`,
+    'mcp-sse serve, or name the hub with --url',
+    undefined,
+    error,
+  )
+}
+
+const MAX_SHOWN = 300
+
+/** What the hub said in its problem document, as a failure. Takes the body. */
+export async function refusalOf(response: Response): Promise<CommandFailure> {
+  const text = await response.text()
+  if (response.headers.get('content-type')?.startsWith('application/problem+json')) {
+    const problem = parseProblem(text)
+    if (problem) {
+      const place = problem.pointer ? ` at ${problem.pointer}` : ''
+      return new CommandFailure(`${problem.detail} [${problem.code}${place}]`, hintFor(response.status))
+    }
+  }
+  const location = response.headers.get('location')
+  if (location) return new CommandFailure(`The hub has moved to ${location}.`, `mcp-sse … --url ${location}`)
+  const shown = text.trim().replaceAll(/\s+/g, ' ').slice(0, MAX_SHOWN)
+  return new CommandFailure(
+    `${response.url} answered ${response.status} ${response.statusText}, which is not the answer of a hub: ${shown}`,
+    'mcp-sse … --url with the address of a hub',
+  )
+}
+
+function parseProblem(text: string): { detail: string; code: string; pointer: string | undefined } | undefined {
+  try {
+    const { detail, title, code, pointer } = JSON.parse(text)
+    if (typeof code !== 'string') return undefined
+    const sentence = typeof detail === 'string' ? detail : typeof title === 'string' ? title : 'Refused.'
+    return { detail: sentence, code, pointer: typeof pointer === 'string' ? pointer : undefined }
+  } catch {
+    // Said to be a problem document and is none: shown as it is.
+    return undefined
+  }
+}
+
+function hintFor(status: number): string {
+  if (status === 401 || status === 403) return 'MCP_SSE_KEY=<key> mcp-sse …'
+  if (status === 429 || status >= 500) return 'the same again in a moment'
+  return 'mcp-sse --help'
+}
+
+/** Milliseconds of `Retry-After` in seconds, at most five minutes; `undefined` if there is none. */
+export function retryAfterMs(response: Response): number | undefined {
+  const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
+  return seconds >= 0 ? Math.min(seconds, 300) * 1000 : undefined
+}

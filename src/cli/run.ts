@@ -1,0 +1,89 @@
+import { Command, CommanderError } from 'commander'
+import { BAD_CONFIG, DONE, USAGE } from './exit.ts'
+import { CommandFailure, failureOf, failureText, isBrokenPipe, usageFailure } from './failure.ts'
+import type { Io } from './io.ts'
+import { allVerbs } from './verbs.ts'
+import { versionLine } from './version.ts'
+
+const EXAMPLES = `
+Examples:
+  mcp-sse serve
+  mcp-sse publish cron/backup 'backup failed'
+  mcp-sse subscribe 'cron/**'
+
+The client commands find the hub by MCP_SSE_URL (http://127.0.0.1:3000 if not set) and send MCP_SSE_KEY, if set, as a
+bearer token.
+`
+
+/** Verbs whose flags are configuration: a wrong one is a wrong configuration. */
+const CONFIGURED = ['serve', 'config']
+
+/** Runs one command line. Every failure is printed here and nowhere else. @returns the exit code */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  let exitCode = DONE
+  let printed = ''
+  const program = new Command('mcp-sse')
+    .description('An event hub: anything that can POST publishes, browsers and agents receive.')
+    .version(versionLine(), '-V, --version', 'print the version')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => {
+        printed += text
+      },
+      writeErr: () => {},
+      getOutHelpWidth: () => io.stdout.columns,
+    })
+    .addHelpText('after', EXAMPLES)
+  const finish = (code: number) => {
+    exitCode = code
+  }
+  for (const verb of allVerbs()) {
+    const command = program.command(verb.synopsis).summary(verb.summary).description(capital(verb.summary))
+    if (argv.includes(command.name())) (await verb.load())(command, io, finish)
+  }
+  try {
+    if (argv.length === 0) program.outputHelp()
+    else await program.parseAsync(argv, { from: 'user' })
+    await io.stdout.write(printed)
+    return exitCode
+  } catch (error) {
+    return await end(error, argv, program, printed, io)
+  }
+}
+
+async function end(
+  error: unknown,
+  argv: readonly string[],
+  program: Command,
+  printed: string,
+  io: Io,
+): Promise<number> {
+  if (isBrokenPipe(error)) return DONE
+  try {
+    if (error instanceof CommanderError && error.exitCode === 0) {
+      await io.stdout.write(printed)
+      return DONE
+    }
+    const failure = error instanceof CommanderError ? commandLineFailure(error, argv, program) : failureOf(error)
+    await io.stderr.write(failureText(failure))
+    return failure.exitCode
+  } catch (unwritten) {
+    if (isBrokenPipe(unwritten)) return DONE
+    throw unwritten
+  }
+}
+
+/** commander's `error: unknown option '--x'\n(Did you mean --y?)` in our words. */
+function commandLineFailure(error: CommanderError, argv: readonly string[], program: Command): CommandFailure {
+  // A group such as config without its verb: commander would print the help as an error.
+  if (error.code === 'commander.help') return usageFailure('A command is missing.', `mcp-sse ${argv[0]} --help`)
+  const [problem = '', suggestion = ''] = error.message.replace(/^error: /, '').split('\n')
+  const sentence = `${capital(problem.replace(/\.$/, ''))}.${suggestion.replace(/^\((.*)\)$/, ' $1')}`
+  const verb = program.commands.find((command) => command.name() === argv[0])?.name()
+  const wrongFlag = error.code === 'commander.unknownOption' && verb !== undefined && CONFIGURED.includes(verb)
+  return new CommandFailure(sentence, `mcp-sse ${verb ? `${verb} ` : ''}--help`, wrongFlag ? BAD_CONFIG : USAGE, error)
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}

@@ -1,0 +1,69 @@
+import { CommandFailure } from './failure.ts'
+
+/** Above any line that could be published: a batch has at most this much. */
+const MAX_LINE_BYTES = 8 * 1024 * 1024
+
+export interface Line {
+  /** From 1. */
+  number: number
+  text: string
+}
+
+/**
+ * The lines of a stream that are not empty, by the chunk they arrived in, so that a slow source (`tail -f`) is not held
+ * back until there is a full batch. @throws CommandFailure on a line above 8 MiB and on bytes that are not UTF-8.
+ */
+export async function* readLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<readonly Line[]> {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  let rest = ''
+  let number = 0
+  const split = (text: string): Line[] => {
+    const parts = (rest + text).split('\n')
+    rest = parts.pop()!
+    return parts
+      .map((part) => ({ number: ++number, text: part.replace(/\r$/, '') }))
+      .filter((line) => line.text.trim() !== '')
+  }
+  for await (const chunk of stream) {
+    const lines = split(decode(decoder, chunk, number))
+    if (rest.length > MAX_LINE_BYTES) {
+      throw new CommandFailure(
+        `Line ${number + 1} is longer than 8 MiB.`,
+        'smaller events: the data of one has at most 252 KiB',
+      )
+    }
+    if (lines.length > 0) yield lines
+  }
+  const last = split(`${decode(decoder, undefined, number)}\n`)
+  if (last.length > 0) yield last
+}
+
+/** All of a stream as text, without the one line break that `echo` puts at its end. */
+export async function readText(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  let text = ''
+  for await (const chunk of stream) {
+    text += decode(decoder, chunk, 0)
+    if (text.length > MAX_LINE_BYTES) {
+      throw new CommandFailure(
+        'The data on stdin is longer than 8 MiB.',
+        'mcp-sse publish TOPIC - --lines, for an event a line',
+      )
+    }
+  }
+  return (text + decode(decoder, undefined, 0)).replace(/\r?\n$/, '')
+}
+
+function decode(decoder: TextDecoder, chunk: Uint8Array | undefined, line: number): string {
+  try {
+    return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode()
+  } catch (error) {
+    const place = line > 0 ? ` after line ${line}` : ''
+    throw new CommandFailure(
+      `stdin is not UTF-8 text${place}.`,
+      'base64 < file | mcp-sse publish TOPIC -',
+      undefined,
+      error,
+    )
+  }
+}

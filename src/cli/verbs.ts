@@ -1,0 +1,36 @@
+import type { Verb } from './verb.ts'
+
+export function allVerbs(): Verb[] {
+  return [
+    {
+      synopsis: 'serve',
+      summary: 'start the hub',
+      load: async () => (await import('./serve-command.ts')).configureServe,
+    },
+    {
+      synopsis: 'publish <topic> [data]',
+      summary: 'publish an event, or what comes in on stdin',
+      load: async () => (await import('./publish.ts')).configurePublish,
+    },
+    {
+      synopsis: 'subscribe [pattern...]',
+      summary: 'print events as they come, and go on where it stopped after a lost connection',
+      load: async () => (await import('./subscribe.ts')).configureSubscribe,
+    },
+    {
+      synopsis: 'topics [pattern...]',
+      summary: 'list topics with how many events they hold',
+      load: async () => (await import('./topics.ts')).configureTopics,
+    },
+    {
+      synopsis: 'config',
+      summary: 'check or print the configuration',
+      load: async () => (await import('./config.ts')).configureConfig,
+    },
+    {
+      synopsis: 'version',
+      summary: 'print the version',
+      load: async () => (await import('./version.ts')).configureVersion,
+    },
+  ]
+}

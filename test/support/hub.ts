@@ -1,0 +1,56 @@
+import { openLog } from '../../src/storage/open.ts'
+import type { Draft } from '../../src/core/event.ts'
+import { Hub, type HubLimits } from '../../src/core/hub.ts'
+import { systemClock } from '../../src/daemon/clock.ts'
+
+export const testLimits: HubLimits = {
+  maxQueueBytes: 64 * 1024,
+  maxStallMs: 30_000,
+  heartbeatMs: 15_000,
+  maxAgeMs: 1_800_000,
+  connections: 1000,
+  pendingBytes: 32 * 1024 * 1024,
+  tailBytes: 256 * 1024,
+  retryMs: 2000,
+}
+
+export interface Retention {
+  maxAgeMs?: number
+  maxEvents?: number
+  maxBytes?: number
+}
+
+/** A hub over the memory log, with limits small enough to be reached. */
+export async function memoryHub(limits: Partial<HubLimits> = {}, retention: Retention = {}, clock = systemClock) {
+  const log = await openLog({
+    durability: 'memory',
+    directory: '',
+    retention: { maxAgeMs: 86_400_000, maxEvents: 1_000_000, maxBytes: 1 << 30, topics: [], ...retention },
+    pending: { events: 10_000, bytes: 32 * 1024 * 1024 },
+    clock,
+    warn: () => {},
+  })
+  const hub = await Hub.open({ log, clock, limits: { ...testLimits, ...limits } })
+  return {
+    hub,
+    log,
+    async close() {
+      await hub.drain()
+      hub.close()
+      await log.close()
+    },
+  }
+}
+
+export function draft(topic: string, data: string, more: Partial<Draft> = {}): Draft {
+  return {
+    topic,
+    type: 'message',
+    data,
+    isText: true,
+    id: null,
+    time: null,
+    bytes: topic.length + data.length + 7,
+    ...more,
+  }
+}
