@@ -1,0 +1,163 @@
+import { type ErrorCode, HubError } from '../core/errors.ts'
+import type { MediaType } from './media-type.ts'
+
+export const MAX_BODY_BYTES = 8 * 1024 * 1024
+
+export interface BodyLimit {
+  bytes: number
+  /** The code and sentence of the refusal above it. */
+  code: ErrorCode
+  message: string
+}
+
+export const batchLimit: BodyLimit = {
+  bytes: MAX_BODY_BYTES,
+  code: 'body-too-large',
+  message: `A request has at most ${MAX_BODY_BYTES} bytes; split it into several.`,
+}
+
+/** From the start of reading to the last byte, in milliseconds. */
+export const BODY_TIMEOUT_MS = 30_000
+
+/** Up to this declared size a body is taken in one piece; larger ones hold room only for what has arrived. */
+const ONE_PIECE_BYTES = 64 * 1024
+
+export interface BodyReading {
+  limit: BodyLimit
+  media: MediaType
+  timeoutMs: number
+  /** Makes room for bytes of all bodies together; the result gives it back. @throws HubError `overloaded` */
+  admit(bytes: number): () => void
+}
+
+export interface Body {
+  /** Without a byte order mark. */
+  text: string
+  /** Gives the room back, when what was made of the text counts elsewhere. May be called twice. */
+  release(): void
+}
+
+/**
+ * A whole request body: bounded by itself, bounded together with all others, and not for ever.
+ * @throws HubError `limit.code`, `body-too-slow`, `overloaded`, `unsupported-encoding`, `invalid-body`
+ */
+export async function readBody(request: Request, reading: BodyReading): Promise<Body> {
+  requireIdentity(request)
+  const decoder = decoderFor(reading.media.charset)
+  const room = new Room(reading.admit)
+  try {
+    const bytes = await readBytes(request, reading, room)
+    return { text: decode(decoder, bytes), release: () => room.release() }
+  } catch (error) {
+    room.release()
+    if (error instanceof HubError) throw error
+    throw new HubError('invalid-body', 'The body ended before it was complete; send it again.', { cause: error })
+  }
+}
+
+async function readBytes(request: Request, { limit, timeoutMs, admit }: BodyReading, room: Room): Promise<Uint8Array> {
+  const declared = declaredBytes(request)
+  if (declared !== undefined && declared > limit.bytes) throw new HubError(limit.code, limit.message)
+  const inOnePiece = declared !== undefined && declared <= ONE_PIECE_BYTES
+  if (inOnePiece) room.hold(declared)
+  else admit(declared ?? 0)()
+  if (request.body === null) return new Uint8Array()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(tooSlow(timeoutMs)), timeoutMs)
+  })
+  try {
+    if (inOnePiece) return await Promise.race([request.bytes(), late])
+    return await readPieces(request.body, limit, room, late)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function readPieces(
+  body: ReadableStream<Uint8Array>,
+  limit: BodyLimit,
+  room: Room,
+  late: Promise<never>,
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = []
+  const reader = body.getReader()
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([reader.read(), late])
+      if (done) return Buffer.concat(pieces)
+      if (room.bytes + value.byteLength > limit.bytes) throw new HubError(limit.code, limit.message)
+      room.hold(value.byteLength)
+      pieces.push(value)
+    }
+  } catch (error) {
+    // Not awaited: a client that sends nothing more would hold up the refusal. Its own error says nothing new.
+    reader.cancel().catch(() => {})
+    throw error
+  }
+}
+
+/** What one body holds of the room for all of them. */
+class Room {
+  readonly #admit: (bytes: number) => () => void
+  #releases: (() => void)[] = []
+  #bytes = 0
+
+  constructor(admit: (bytes: number) => () => void) {
+    this.#admit = admit
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  hold(bytes: number): void {
+    this.#releases.push(this.#admit(bytes))
+    this.#bytes += bytes
+  }
+
+  release(): void {
+    for (const release of this.#releases) release()
+    this.#releases = []
+  }
+}
+
+function tooSlow(timeoutMs: number): HubError {
+  return new HubError('body-too-slow', `A body is to be complete within ${timeoutMs / 1000} s; send less at a time.`)
+}
+
+function decode(decoder: TextDecoder, bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes)
+  } catch (error) {
+    throw new HubError(
+      'invalid-body',
+      `The body is not ${decoder.encoding.toUpperCase()} text; send binary data as base64.`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+/** The declared length, or `undefined` when the body is sent in chunks. */
+function declaredBytes(request: Request): number | undefined {
+  const header = request.headers.get('content-length')
+  return header === null ? undefined : Number(header)
+}
+
+function requireIdentity(request: Request): void {
+  const encoding = request.headers.get('content-encoding')
+  if (encoding === null || encoding.trim().toLowerCase() === 'identity') return
+  throw new HubError('unsupported-encoding', 'Compressed bodies are not taken; send it without Content-Encoding.')
+}
+
+function decoderFor(charset: string | undefined): TextDecoder {
+  try {
+    return new TextDecoder(charset ?? 'utf-8', { fatal: true })
+  } catch (error) {
+    throw new HubError('unsupported-encoding', 'This charset is not known here; send the body as UTF-8.', {
+      cause: error,
+    })
+  }
+}

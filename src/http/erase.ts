@@ -1,0 +1,33 @@
+import { Elysia } from 'elysia'
+import { requireCursor } from '../core/cursor.ts'
+import { HubError } from '../core/errors.ts'
+import type { EventLog } from '../core/event-log.ts'
+import { requireTopic } from '../core/topic.ts'
+import { parametersOf, pathTail } from './parameters.ts'
+
+/** `DELETE /events/{cursor}`, `DELETE /topics/{topic}`: what should not have been published goes for good. */
+export function erase(log: EventLog): Elysia {
+  const app = new Elysia({ name: 'http/erase' })
+  app.delete('/events/*', ({ request }) => eraseEvent(log, request), { parse: 'none' })
+  app.delete('/topics/*', ({ request }) => eraseTopic(log, request), { parse: 'none' })
+  return app
+}
+
+async function eraseEvent(log: EventLog, request: Request): Promise<Response> {
+  parametersOf(request, [])
+  const cursor = requireCursor(pathTail(request, '/events/', 'invalid-cursor'))
+  const offset = log.generations.resolve(cursor, log.head)
+  const erased = offset === undefined ? 0 : await log.erase({ offset })
+  return erasedAnswer(erased, 'No event is kept at this cursor; it may have expired.')
+}
+
+async function eraseTopic(log: EventLog, request: Request): Promise<Response> {
+  parametersOf(request, [])
+  const topic = requireTopic(pathTail(request, '/topics/', 'invalid-topic'))
+  return erasedAnswer(await log.erase({ topic }), 'No event of this topic is kept; GET /topics lists those that are.')
+}
+
+function erasedAnswer(erased: number, nothing: string): Response {
+  if (erased === 0) throw new HubError('not-found', nothing)
+  return new Response(null, { status: 204 })
+}

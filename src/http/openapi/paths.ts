@@ -1,0 +1,147 @@
+import { MAX_LAST } from '../../core/start.ts'
+import { HISTORY_LIMIT, MAX_HISTORY_LIMIT } from '../history.ts'
+import { MAX_TOPICS_LIMIT, TOPICS_LIMIT } from '../topics.ts'
+import { type JsonObject, ref } from './schemas.ts'
+
+const ANY_BODY = { required: true, content: { '*/*': { schema: {}, example: 'backup failed' } } }
+
+const eventBodies = {
+  required: true,
+  content: {
+    'application/json': { schema: { oneOf: [ref('EventObject'), ref('EventObjects')] } },
+    'application/x-ndjson': { schema: { type: 'string', description: 'One EventObject a line.' } },
+    'application/cloudevents+json': { schema: ref('CloudEvent') },
+    'application/cloudevents-batch+json': { schema: { type: 'array', items: ref('CloudEvent') } },
+  },
+}
+
+const idempotencyKey = header('Idempotency-Key', 'Stands for the id of a single event.')
+
+const readParameters = [
+  query('type', 'Only these types: exact, or a prefix such as order.*', { type: 'array', items: { type: 'string' } }),
+  header('Last-Event-ID', 'Go on after this cursor. Comes before every other start.'),
+  query('last_event_id', 'The same for clients that cannot send headers; also lastEventId, lastEventID.'),
+  query('since', 'now, earliest, a cursor, an RFC 3339 time or a duration such as 10m.'),
+  query('last', 'Begin with the newest N.', { type: 'integer', minimum: 1, maximum: MAX_LAST }),
+  query('format', 'Default sse, or what Accept asks for.', { enum: ['sse', 'ndjson', 'json'] }),
+  query('limit', 'Of a page of history (format=json).', limit(HISTORY_LIMIT, MAX_HISTORY_LIMIT)),
+  query('envelope', 'SSE without event:, data: is the whole event.', { enum: ['0', '1'] }),
+  query('control', '0: no control events.', { enum: ['0', '1'] }),
+  query('heartbeat', 'Heartbeats as $heartbeat events instead of comments.', { enum: ['comment', 'event'] }),
+]
+
+const readAnswers = {
+  200: {
+    description: 'A live stream, or a page of history.',
+    content: {
+      'text/event-stream': { schema: { type: 'string' } },
+      'application/x-ndjson': { schema: { type: 'string', description: 'One Event a line.' } },
+      'application/json': { schema: ref('History') },
+    },
+  },
+  ...problems(400),
+}
+
+const readyAnswers = {
+  200: json('It takes events and streams.', ref('Readiness')),
+  503: json('It is stopping or has failed.', ref('Readiness')),
+}
+
+/** Path → method → operation, for every route there is. */
+export const paths: Record<string, Record<string, JsonObject>> = {
+  '/': { get: operation('The page: live tail and publish form.', { 200: { description: 'HTML.' } }) },
+  '/events': {
+    get: operation('Stream events, or read a page of history.', readAnswers, {
+      parameters: [
+        query('topic', 'Patterns: exact, * for one segment, a final ** for any.', {
+          type: 'array',
+          items: { type: 'string' },
+        }),
+        ...readParameters,
+      ],
+    }),
+    post: operation('Publish event objects, one or many, all or nothing.', publishAnswers(true), {
+      parameters: [idempotencyKey, query('topic', 'Only for CloudEvents: the topic instead of source and subject.')],
+      requestBody: eventBodies,
+    }),
+  },
+  '/events/{topic}': {
+    get: operation('The same with the pattern in the path.', readAnswers, {
+      parameters: [path('topic', 'A pattern; slashes stay as they are.'), ...readParameters],
+    }),
+    post: operation('Publish: the body is the data. Valid JSON is JSON, all else text.', publishAnswers(false), {
+      parameters: [
+        path('topic', 'Slashes stay as they are; %2F is one too.'),
+        query('type', 'Else X-GitHub-Event, X-Gitlab-Event or X-Event-Key, else message.'),
+        query('id', 'Publishing the same topic, id, type and data again stores nothing.'),
+        idempotencyKey,
+      ],
+      requestBody: ANY_BODY,
+    }),
+    delete: operation('Erase one event; the path ends in its cursor.', eraseAnswers(), {
+      parameters: [path('topic', 'The cursor of the event.')],
+    }),
+  },
+  '/topics': {
+    get: operation(
+      'List the topics that have events.',
+      { 200: json('A page.', ref('Topics')), ...problems(400) },
+      {
+        parameters: [
+          query('pattern', 'Only topics that match one of them.', { type: 'array', items: { type: 'string' } }),
+          query('limit', 'Topics a page.', limit(TOPICS_LIMIT, MAX_TOPICS_LIMIT)),
+          query('page', 'The next of the page before.'),
+        ],
+      },
+    ),
+  },
+  '/topics/{topic}': {
+    delete: operation('Erase all events of a topic.', eraseAnswers(), { parameters: [path('topic', 'Exact.')] }),
+  },
+  '/livez': { get: operation('The process answers.', { 200: { description: 'ok' } }) },
+  '/readyz': { get: operation('Whether it takes events and streams.', readyAnswers) },
+  '/healthz': { get: operation('The same as /readyz.', readyAnswers) },
+  '/openapi.json': { get: operation('This document.', { 200: { description: 'OpenAPI 3.1.' } }) },
+}
+
+function operation(summary: string, responses: JsonObject, more: JsonObject = {}): JsonObject {
+  return { summary, ...more, responses: { ...responses, ...problems(403) } }
+}
+
+function publishAnswers(batch: boolean): JsonObject {
+  const schema = batch ? { oneOf: [ref('Published'), ref('PublishedBatch')] } : ref('Published')
+  return {
+    200: json('Everything was there already.', schema),
+    201: json('Stored, and durable.', schema),
+    ...problems(400, 408, 409, 413, 415, 503, 507),
+  }
+}
+
+function eraseAnswers(): JsonObject {
+  return { 204: { description: 'Gone.' }, ...problems(400, 404) }
+}
+
+function problems(...statuses: number[]): JsonObject {
+  const problem = { description: 'A problem.', content: { 'application/problem+json': { schema: ref('Problem') } } }
+  return Object.fromEntries(statuses.map((status) => [status, problem]))
+}
+
+function json(description: string, schema: JsonObject): JsonObject {
+  return { description, content: { 'application/json': { schema } } }
+}
+
+function query(name: string, description: string, schema: JsonObject = { type: 'string' }): JsonObject {
+  return { name, in: 'query', description, schema }
+}
+
+function header(name: string, description: string): JsonObject {
+  return { name, in: 'header', description, schema: { type: 'string' } }
+}
+
+function path(name: string, description: string): JsonObject {
+  return { name, in: 'path', required: true, description, schema: { type: 'string' } }
+}
+
+function limit(standard: number, most: number): JsonObject {
+  return { type: 'integer', minimum: 1, maximum: most, default: standard }
+}

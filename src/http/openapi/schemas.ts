@@ -1,0 +1,120 @@
+import { MAX_DATA_BYTES } from '../../core/draft.ts'
+import { errorCodes } from '../../core/errors.ts'
+import { MAX_ID_BYTES } from '../../core/event-id.ts'
+import { DEFAULT_TYPE, MAX_TYPE_LENGTH } from '../../core/event-type.ts'
+import { DEFAULT_TOPIC, MAX_TOPIC_BYTES } from '../../core/topic.ts'
+import { MAX_BATCH_EVENTS } from '../publish/publication.ts'
+
+export type JsonObject = { readonly [name: string]: unknown }
+
+const topic = {
+  type: 'string',
+  minLength: 1,
+  maxLength: MAX_TOPIC_BYTES,
+  description: 'Segments separated by "/". No control characters, white space or "*"; not starting with "$".',
+  examples: ['orders/42'],
+}
+const type = {
+  type: 'string',
+  minLength: 1,
+  maxLength: MAX_TYPE_LENGTH,
+  description: 'Printable, without white space; not starting with "$"; not "error" or "open".',
+  examples: ['order.paid'],
+}
+const id = {
+  type: 'string',
+  minLength: 1,
+  maxLength: MAX_ID_BYTES,
+  description: 'Unique per topic within retention. "evt_" starts the ids the hub makes.',
+}
+const time = { type: 'string', format: 'date-time' }
+const cursor = {
+  type: 'string',
+  description: 'A place in the log: "epoch.offset".',
+  examples: ['k3f9a2b7.1042'],
+}
+
+/** JSON Schema 2020-12, as OpenAPI 3.1 takes it. */
+export const schemas = {
+  EventObject: object(
+    { topic: { ...topic, default: DEFAULT_TOPIC }, type: { ...type, default: DEFAULT_TYPE }, id, time, data: data() },
+    ['data'],
+    { additionalProperties: false },
+  ),
+  EventObjects: { type: 'array', minItems: 1, maxItems: MAX_BATCH_EVENTS, items: ref('EventObject') },
+  CloudEvent: object(
+    {
+      specversion: { const: '1.0' },
+      id: { type: 'string', minLength: 1 },
+      source: { type: 'string', minLength: 1 },
+      type,
+      subject: { type: 'string' },
+      time,
+      data: data(),
+      data_base64: { type: 'string', contentEncoding: 'base64', description: 'Of UTF-8 text or JSON.' },
+    },
+    ['specversion', 'id', 'source', 'type'],
+  ),
+  Event: object({ id, cursor, topic, type, time, data: data() }, ['id', 'cursor', 'topic', 'type', 'time', 'data']),
+  Published: object(
+    {
+      id,
+      cursor,
+      topic,
+      type,
+      time,
+      duplicate: { const: true, description: 'It was there already; the other fields are the first one’s.' },
+    },
+    ['id', 'cursor', 'topic', 'type', 'time'],
+  ),
+  PublishedBatch: object({ events: { type: 'array', items: ref('Published') }, cursor }, ['events', 'cursor']),
+  History: object(
+    {
+      events: { type: 'array', items: ref('Event'), description: 'Oldest first.' },
+      cursor: { ...cursor, description: 'Go on with since=<cursor>.' },
+      hasMore: { type: 'boolean' },
+      truncated: { type: 'boolean', description: 'Events between the start that was asked for and here are gone.' },
+    },
+    ['events', 'cursor', 'hasMore', 'truncated'],
+  ),
+  Topics: object(
+    {
+      topics: {
+        type: 'array',
+        items: object({ topic, events: { type: 'integer', minimum: 1 }, lastCursor: cursor, lastTime: time }, [
+          'topic',
+          'events',
+          'lastCursor',
+          'lastTime',
+        ]),
+      },
+      next: { type: 'string', description: 'Opaque: the page parameter of the next request.' },
+    },
+    ['topics'],
+  ),
+  Readiness: object({ status: { enum: ['ready', 'draining', 'failed'] } }, ['status']),
+  Problem: object(
+    {
+      type: { const: 'about:blank' },
+      title: { type: 'string' },
+      status: { type: 'integer' },
+      code: { enum: errorCodes, description: 'Stable.' },
+      detail: { type: 'string', description: 'What is wrong and what to do.' },
+      pointer: { type: 'string', description: 'RFC 6901 pointer to what was refused; lines of NDJSON count from 1.' },
+    },
+    ['type', 'title', 'status', 'code', 'detail'],
+    { description: 'RFC 9457.' },
+  ),
+} as const satisfies Record<string, JsonObject>
+
+export function ref(name: string): JsonObject {
+  return { $ref: `#/components/schemas/${name}` }
+}
+
+function object(properties: JsonObject, required: readonly string[], more: JsonObject = {}): JsonObject {
+  return { type: 'object', properties, required, ...more }
+}
+
+function data(): JsonObject {
+  return { description: `Any JSON value, at most ${MAX_DATA_BYTES} bytes as JSON, nested at most 64 deep.` }
+}

@@ -1,0 +1,11 @@
+import { Elysia } from 'elysia'
+import { loadPage } from '../page/page.ts'
+
+/** `GET /`: the page. Browsers ask for an icon by themselves; there is none. */
+export function page(): Elysia {
+  const document = loadPage()
+  const app = new Elysia({ name: 'http/page' })
+  app.get('/', ({ request }) => document.respond(request.headers.get('if-none-match')))
+  app.get('/favicon.ico', () => new Response(null, { status: 204, headers: { 'cache-control': 'max-age=86400' } }))
+  return app
+}

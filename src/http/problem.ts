@@ -1,0 +1,101 @@
+import { type ErrorCode, HubError } from '../core/errors.ts'
+
+/** Exhaustive, so that a new code does not compile before it has a status. */
+export const statusOf: Record<ErrorCode, number> = {
+  'invalid-json': 400,
+  'invalid-event': 400,
+  'invalid-topic': 400,
+  'invalid-type': 400,
+  'invalid-id': 400,
+  'invalid-time': 400,
+  'invalid-pattern': 400,
+  'invalid-query': 400,
+  'invalid-cursor': 400,
+  'invalid-body': 400,
+  'unsupported-content-type': 415,
+  'unsupported-encoding': 415,
+  'event-too-large': 413,
+  'body-too-large': 413,
+  'batch-too-large': 413,
+  'body-too-slow': 408,
+  'id-conflict': 409,
+  'not-found': 404,
+  'method-not-allowed': 405,
+  'host-not-allowed': 403,
+  'origin-not-allowed': 403,
+  overloaded: 503,
+  'too-many-connections': 503,
+  draining: 503,
+  'disk-full': 507,
+  'log-closed': 503,
+  'log-failed': 503,
+  'log-locked': 503,
+  'log-corrupt': 503,
+  'log-newer': 503,
+  'log-unwritable': 503,
+  'invalid-config': 500,
+  'port-in-use': 500,
+  internal: 500,
+}
+
+const titles: Record<number, string> = {
+  400: 'Bad Request',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+  507: 'Insufficient Storage',
+}
+
+/** RFC 9457. `code` is the stable part; `title` is the status in words, as `about:blank` demands. */
+export interface Problem {
+  type: 'about:blank'
+  title: string
+  status: number
+  code: ErrorCode
+  detail: string
+  pointer?: string
+}
+
+/** The body is not read to its end: without this the client could go on sending gigabytes into a kept-alive connection. */
+const leavesBodyUnread = new Set<ErrorCode>(['body-too-large', 'body-too-slow', 'event-too-large'])
+
+export function problemResponse(error: HubError, headers: Record<string, string> = {}): Response {
+  const status = statusOf[error.code]
+  const problem: Problem = {
+    type: 'about:blank',
+    title: titles[status] ?? 'Error',
+    status,
+    code: error.code,
+    // A failure's own words may quote paths or SQL; they are for the log line.
+    detail: status === 500 ? 'The server failed; its log says why.' : error.message,
+    ...(error.pointer === undefined ? {} : { pointer: error.pointer }),
+  }
+  return new Response(`${JSON.stringify(problem)}\n`, {
+    status,
+    headers: {
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      ...(error.retryAfterMs === undefined
+        ? {}
+        : { 'retry-after': String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))) }),
+      ...(leavesBodyUnread.has(error.code) ? { connection: 'close' } : {}),
+      ...headers,
+    },
+  })
+}
+
+/** What the client sees of any thrown value; what is not a HubError goes to `report` and shows nothing of itself. */
+export function problemOf(error: unknown, report: (error: unknown) => void): Response {
+  if (error instanceof HubError) {
+    if (statusOf[error.code] === 500) report(error)
+    return problemResponse(error)
+  }
+  report(error)
+  return problemResponse(new HubError('internal', 'The server failed; its log says why.', { cause: error }))
+}

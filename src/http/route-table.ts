@@ -1,0 +1,51 @@
+import { HubError } from '../core/errors.ts'
+import { nearestName } from '../core/suggest.ts'
+import { pathOf } from './parameters.ts'
+import { problemResponse } from './problem.ts'
+
+export interface Route {
+  method: string
+  /** As registered: `/events/*`. */
+  path: string
+}
+
+/** The routes of the finished app, to say something useful about a request that none of them takes. */
+export class RouteTable {
+  readonly #routes: readonly Route[]
+
+  constructor(routes: readonly Route[]) {
+    // CORS registers OPTIONS for every path.
+    this.#routes = routes.filter((route) => route.method !== 'OPTIONS')
+  }
+
+  /** What `path` may be asked with; empty when there is no such path. */
+  methods(path: string): string[] {
+    const found = new Set<string>()
+    for (const route of this.#routes) if (matches(route.path, path)) found.add(route.method)
+    if (found.has('GET')) found.add('HEAD')
+    if (found.size > 0) found.add('OPTIONS')
+    return [...found].sort()
+  }
+
+  /** 405 with `Allow` for a known path, else 404 with the nearest route. */
+  refusal(request: Request): Response {
+    const path = pathOf(request)
+    const allow = this.methods(path)
+    if (allow.length > 0) {
+      const message = `${path === '/' ? 'The page' : 'This route'} is asked with ${allow.join(', ')}.`
+      return problemResponse(new HubError('method-not-allowed', message), { allow: allow.join(', ') })
+    }
+    const names = [...new Set(this.#routes.map((route) => firstSegment(route.path)))]
+    const nearest = nearestName(firstSegment(path), names)
+    const known = nearest === undefined ? `There are ${names.sort().join(' ')}.` : `Did you mean ${nearest}?`
+    return problemResponse(new HubError('not-found', `There is no such route. ${known}`))
+  }
+}
+
+function matches(pattern: string, path: string): boolean {
+  return pattern.endsWith('/*') ? path.startsWith(pattern.slice(0, -1)) : path === pattern || path === `${pattern}/`
+}
+
+function firstSegment(path: string): string {
+  return `/${path.split('/', 2)[1] ?? ''}`
+}
