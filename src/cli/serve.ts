@@ -5,7 +5,6 @@ import { systemClock } from '../daemon/clock.ts'
 import { StopSignal } from '../daemon/stop-signal.ts'
 import { createApp } from '../http/app.ts'
 import { type Listeners, listen } from '../http/listen.ts'
-import { loadPage } from '../page/page.ts'
 import { openLog } from '../storage/open.ts'
 import { DONE, IO_ERROR } from './exit.ts'
 import type { Io } from './io.ts'
@@ -62,7 +61,6 @@ function appFor(hub: Hub, config: LoadedConfig['config'], say: (line: string) =>
   return () =>
     createApp({
       hub,
-      page: loadPage(),
       origins: config.corsOrigins ?? [],
       heartbeatMs: config.stream.heartbeatMs,
       // A reader that takes a large chunk slowly is not idle; a quiet stream writes a heartbeat long before.

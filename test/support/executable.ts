@@ -15,6 +15,8 @@ export function executablePath(): string {
   return path
 }
 
+export type StopSignal = 'SIGKILL' | 'SIGTERM' | 'SIGINT'
+
 /**
  * `mcp-sse serve` as its own process on one port and one data directory, which outlive it: `kill` and `start` are a
  * crash and a restart. Runs in its data directory with an environment of its own.
@@ -27,17 +29,26 @@ export class Executable {
   #process: Subprocess | undefined
   readonly #dir: string
   readonly #env: Record<string, string>
+  readonly #through: readonly string[]
 
-  private constructor(dir: string, env: Record<string, string>, port: number) {
+  private constructor(dir: string, env: Record<string, string>, port: number, through: readonly string[]) {
     this.port = port
     this.url = `http://127.0.0.1:${port}`
     this.#dir = dir
     this.#env = env
+    this.#through = through
   }
 
-  /** Resolves when `/readyz` answers 200. `env` is added to `PORT` and `DATA_DIR`. */
-  static async serve(env: Record<string, string> = {}, port = freePort()): Promise<Executable> {
-    const server = new Executable(await mkdtemp(join(tmpdir(), 'mcp-sse-e2e-')), env, port)
+  /**
+   * Resolves when `/readyz` answers 200. `env` is added to `PORT` and `DATA_DIR`; `through` is a command that runs the
+   * one that follows it (`strace …`) and is replaced by it or passes signals on.
+   */
+  static async serve(
+    env: Record<string, string> = {},
+    port = freePort(),
+    through: readonly string[] = [],
+  ): Promise<Executable> {
+    const server = new Executable(await mkdtemp(join(tmpdir(), 'mcp-sse-e2e-')), env, port, through)
     try {
       await server.start()
     } catch (error) {
@@ -57,7 +68,7 @@ export class Executable {
   }
 
   async start(): Promise<void> {
-    const child = Bun.spawn([executablePath(), 'serve'], {
+    const child = Bun.spawn([...this.#through, executablePath(), 'serve'], {
       cwd: this.#dir,
       env: {
         PATH: process.env.PATH ?? '',
@@ -86,8 +97,21 @@ export class Executable {
     }
   }
 
+  /** Sends a signal and does not wait; `exited` says how it ends. */
+  signal(signal: StopSignal): void {
+    this.#process?.kill(signal)
+  }
+
+  /** The exit code, or the name of the signal that ended it, when the process is gone. */
+  async exited(): Promise<number | string | null> {
+    const child = this.#process
+    if (!child) return null
+    await child.exited
+    return child.exitCode ?? child.signalCode
+  }
+
   /** Resolves with the exit code (`null` after a signal) when the process is gone. */
-  async kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
+  async kill(signal: StopSignal): Promise<number | null> {
     const child = this.#process
     if (!child) return null
     this.#process = undefined

@@ -1,7 +1,6 @@
 import { parseFilter } from '../../src/core/filter.ts'
 import type { HubLimits } from '../../src/core/hub.ts'
 import { type AppOptions, createApp } from '../../src/http/app.ts'
-import { loadPage } from '../../src/page/page.ts'
 import { memoryHub } from './hub.ts'
 
 export interface ServedHubOptions extends Partial<AppOptions> {
@@ -15,7 +14,6 @@ export async function servedHub({ limits, ...options }: ServedHubOptions = {}) {
   const reports: unknown[] = []
   const app = createApp({
     hub,
-    page: loadPage(),
     origins: [],
     heartbeatMs: 15_000,
     now: () => Date.now(),
