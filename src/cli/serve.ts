@@ -75,9 +75,20 @@ function appFor(hub: Hub, config: LoadedConfig['config'], say: (line: string) =>
 async function end(hub: Hub | undefined, listeners: Listeners | undefined, timeoutMs: number): Promise<void> {
   const answered = listeners?.stop()
   await hub?.drain()
-  await Promise.race([answered, Bun.sleep(timeoutMs)])
+  // A timer that is left would keep the process for the rest of its time.
+  let late: ReturnType<typeof setTimeout> | undefined
+  const patience = new Promise<void>((resolve) => {
+    late = setTimeout(resolve, timeoutMs)
+  })
+  await Promise.race([answered, patience])
+  clearTimeout(late)
   await listeners?.cutOff()
   hub?.close()
+}
+
+/** Unlike a plain sleep it does not keep a finished process waiting. */
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref())
 }
 
 function welcome(config: LoadedConfig['config'], { urls, port }: Listeners): string {

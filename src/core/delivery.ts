@@ -6,7 +6,7 @@ export type Delivery =
   /** Always first. `position` is the place the stream starts after; without `adopt` a gap follows that says it, and a
    *  client must not take the position before it has seen the gap. */
   | { kind: 'open'; position: number; adopt: boolean }
-  | { kind: 'events'; batch: Batch }
+  | Batch
   | { kind: 'gap'; requested: string; resumedFrom: number; reason: GapReason }
   /** Everything that matches up to `position` was delivered. */
   | { kind: 'heartbeat'; position: number }

@@ -52,7 +52,7 @@ export class Hub {
   readonly #tail: Tail
   readonly #fanOut: FanOut
   readonly #subscriptions = new Map<string, Subscription>()
-  readonly #host: SubscriptionHost
+  readonly #host: SubscriptionHost & { now: number }
   readonly #undo: (() => void)[]
   #catchingUp = 0
   #sequence = 0
@@ -75,7 +75,7 @@ export class Hub {
     this.#fanOut = new FanOut(clock, log.head)
     this.#host = {
       limits,
-      now: () => clock.monotonic(),
+      now: clock.monotonic(),
       catchUp: (subscription, after) => void this.#catchUp(subscription, after),
       cursor: this.cursor,
       retryMs: (reason) => this.retryMs(reason),
@@ -261,7 +261,8 @@ export class Hub {
     this.#sweeping = true
     try {
       const horizon = (subscription: Subscription): number => this.log.horizon(subscription.audience.filter).offset
-      await this.#inTurns((subscription) => subscription.sweep(this.#clock.monotonic(), this.#fanOut.done, horizon))
+      this.#host.now = this.#clock.monotonic()
+      await this.#inTurns((subscription) => subscription.sweep(this.#host.now, this.#fanOut.done, horizon))
     } finally {
       this.#sweeping = false
     }

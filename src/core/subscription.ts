@@ -19,8 +19,8 @@ export interface SubscriptionLimits {
 /** What all subscriptions of a hub share: one object, so that an idle reader costs its own state and nothing else. */
 export interface SubscriptionHost {
   readonly limits: SubscriptionLimits
-  /** Monotonic milliseconds. */
-  now(): number
+  /** Monotonic milliseconds, as of the last sweep: ages and stalls are a matter of seconds. */
+  readonly now: number
   /** Looks for what comes after `after` and reports it with `found`, now or later. */
   catchUp(subscription: Subscription, after: number): void
   cursor(offset: number): string
@@ -88,7 +88,7 @@ export class Subscription {
     this.#maxAgeMs = maxAgeMs
     this.id = id
     this.audience = audience
-    this.openedAt = host.now()
+    this.openedAt = host.now
     this.#takenAt = this.openedAt
   }
 
@@ -132,33 +132,37 @@ export class Subscription {
   }
 
   /** The next deliveries, about `maxBytes` of events. Calling it says that what was taken before is on the socket. */
-  take(maxBytes: number): Delivery[] {
+  take(maxBytes: number): readonly Delivery[] {
     this.#handedAt = 0
-    const taken = [...this.#pending]
-    this.#pending = NONE
-    const bytes = this.#queue === undefined ? 0 : this.#takeQueued(this.#queue, maxBytes, taken)
-    if (taken.length === 0) return taken
-    this.#queuedBytes -= bytes
+    if (this.#pending.length === 0 && !this.#queue) return NONE
+    const taken = this.#next(maxBytes)
     for (const delivery of taken) {
-      if (delivery.kind === 'events') this.#position = Math.max(this.#position, delivery.batch.lastOffset)
+      if (delivery.kind === 'events') this.#position = Math.max(this.#position, delivery.lastOffset)
       else if (delivery.kind === 'gap') this.#position = Math.max(this.#position, delivery.resumedFrom)
     }
-    this.#handedAt = this.#takenAt = this.#host.now()
+    this.#handedAt = this.#takenAt = this.#host.now
     // The next page is read while this one is on its way to the socket.
     this.#readOn()
     return taken
   }
 
-  #takeQueued(queue: Batch[], maxBytes: number, taken: Delivery[]): number {
-    let bytes = 0
-    let count = 0
-    while (count < queue.length && bytes < maxBytes) {
-      const batch = queue[count++]!
-      bytes += batch.bytes
-      taken.push({ kind: 'events', batch })
+  #next(maxBytes: number): readonly Delivery[] {
+    const pending = this.#pending
+    const queue = this.#queue
+    this.#pending = NONE
+    if (!queue) return pending
+    let count = queue.length
+    if (this.#queuedBytes <= maxBytes) this.#queuedBytes = 0
+    else {
+      count = 0
+      for (let bytes = 0; count < queue.length && bytes < maxBytes; count++) {
+        bytes += queue[count]!.bytes
+        this.#queuedBytes -= queue[count]!.bytes
+      }
     }
-    this.#queue = count === queue.length ? undefined : queue.slice(count)
-    return bytes
+    this.#queue = count < queue.length ? queue.slice(count) : undefined
+    if (pending.length === 0 && count === queue.length) return queue
+    return [...pending, ...queue.slice(0, count)]
   }
 
   /** Resolves when `take` is worth another call; also when the subscription is closed. One caller at a time. */
@@ -196,7 +200,7 @@ export class Subscription {
       this.#toldHorizon = horizon.offset
       this.#add({ kind: 'gap', requested: this.#host.cursor(this.#offered), resumedFrom, reason: 'expired' })
     }
-    if (batch) this.#add({ kind: 'events', batch })
+    if (batch) this.#add(batch)
     this.#offered = position
     if (live) {
       this.#state = 'live'

@@ -45,7 +45,7 @@ function nextChunk(
   const deliveries = subscription.take(MAX_CHUNK_BYTES)
   const first = deliveries[0]
   if (!first) return hello === '' ? undefined : encodeText(hello)
-  if (deliveries.length === 1 && first.kind === 'events' && hello === '') return first.batch.encoded(format.events)
+  if (deliveries.length === 1 && first.kind === 'events' && hello === '') return first.encoded(format.events)
   const parts: Uint8Array[] = []
   let text = hello
   for (const delivery of deliveries) {
@@ -55,7 +55,7 @@ function nextChunk(
     }
     if (text !== '') parts.push(encodeText(text))
     text = ''
-    parts.push(delivery.batch.encoded(format.events))
+    parts.push(delivery.encoded(format.events))
   }
   if (text !== '') parts.push(encodeText(text))
   return parts.length === 1 ? parts[0] : Buffer.concat(parts)

@@ -243,7 +243,7 @@ test('whatever publishing, retention, slow reading and cut connections interleav
             position = delivery.resumedFrom
           }
           if (delivery.kind !== 'events') return
-          for (const { offset } of delivery.batch.events) {
+          for (const { offset } of delivery.events) {
             expect(published.filter((other) => other > position && other < offset)).toEqual([])
             expect(offset).toBeGreaterThan(position)
             position = offset

@@ -1,5 +1,6 @@
 /** What stands between two blank lines of an event stream. A block without `data` is dispatched to nobody. */
 export interface Block {
+  /** Adopted by the reader when the blank line is there, also of a block without `data`. */
   id?: string
   /** `message` unless the block says otherwise. */
   type: string
@@ -16,11 +17,8 @@ const LF = 0x0a
  * when the LF after it comes; the hub sends none.
  */
 export class BlockParser {
-  /** Adopted when the blank line of its block is read, also of a block without data. */
-  lastEventId = ''
   #rest: Uint8Array = new Uint8Array(0)
   #lines: string[] = []
-  #idBuffer = ''
 
   push(bytes: Uint8Array): Block[] {
     const all = this.#rest.byteLength === 0 ? Buffer.from(bytes) : Buffer.concat([this.#rest, bytes])
@@ -49,10 +47,9 @@ export class BlockParser {
       else if (field === 'event') block.type = value
       else if (field === 'data') block.data = block.data === undefined ? value : `${block.data}\n${value}`
       else if (field === 'retry' && /^\d+$/.test(value)) block.retry = Number(value)
-      else if (field === 'id' && !value.includes('\0')) this.#idBuffer = block.id = value
+      else if (field === 'id' && !value.includes('\0')) block.id = value
     }
     this.#lines = []
-    this.lastEventId = this.#idBuffer
     return block
   }
 }

@@ -1,7 +1,7 @@
-import { openLog } from '../../src/storage/open.ts'
 import type { Draft } from '../../src/core/event.ts'
 import { Hub, type HubLimits } from '../../src/core/hub.ts'
 import { systemClock } from '../../src/daemon/clock.ts'
+import { openLog } from '../../src/storage/open.ts'
 
 export const testLimits: HubLimits = {
   maxQueueBytes: 64 * 1024,

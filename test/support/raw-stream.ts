@@ -33,7 +33,7 @@ export class RawStream {
   #wake: (() => void) | undefined
 
   private constructor({ lastEventId = '', cutAfterBytes = Number.POSITIVE_INFINITY }: RawStreamOptions) {
-    this.lastEventId = this.#parser.lastEventId = lastEventId
+    this.lastEventId = lastEventId
     this.#budget = cutAfterBytes
   }
 
@@ -47,7 +47,9 @@ export class RawStream {
       port: Number(port),
       socket: {
         open: (socket) => {
-          socket.write(`GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\nAccept: text/event-stream\r\n${again}\r\n`)
+          socket.write(
+            `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\nAccept: text/event-stream\r\n${again}\r\n`,
+          )
         },
         data: (_, bytes) => stream.#receive(bytes),
         close: () => stream.#end(),

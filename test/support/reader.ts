@@ -20,5 +20,5 @@ export async function takeUntil(
 }
 
 export function eventsOf(deliveries: readonly Delivery[]): StoredEvent[] {
-  return deliveries.flatMap((delivery) => (delivery.kind === 'events' ? delivery.batch.events : []))
+  return deliveries.flatMap((delivery) => (delivery.kind === 'events' ? delivery.events : []))
 }

@@ -1,23 +1,26 @@
 import type { Socket } from 'bun'
 import { until } from './until.ts'
 
+const KEPT = 64 * 1024
+
 /**
  * A client of a stream that stops reading when it is told to and keeps its socket open, as a frozen browser does. What
  * the kernel holds for it fills up; the server sees a socket that takes nothing.
  */
 export class StallingReader {
-  /** Everything read so far, head and chunk sizes included. */
+  /** The newest 64 Ki characters read, head and chunk sizes included. */
   text = ''
   bytes = 0
   /** The server hung up; seen only while reading. */
   closed = false
   readonly #decoder = new TextDecoder()
-  readonly #keep: number
+  readonly #stallAt: string
+  #stalled = false
   #socket: Socket | undefined
 
-  /** Opens a stream on `path`. Only the newest `keep` characters of `text` are kept. */
-  static async open(port: number, path: string, { keep = 64 * 1024, headers = '' } = {}): Promise<StallingReader> {
-    const reader = new StallingReader(keep)
+  /** Opens a stream on `path`. It stops reading where it has read `stallAt`. */
+  static async open(port: number, path: string, { headers = '', stallAt = '' } = {}): Promise<StallingReader> {
+    const reader = new StallingReader(stallAt)
     reader.#socket = await Bun.connect({
       hostname: '127.0.0.1',
       port,
@@ -30,23 +33,29 @@ export class StallingReader {
         error: () => {},
       },
     })
-    reader.#socket.write(`GET ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\naccept: text/event-stream\r\n${headers}\r\n`)
+    reader.#socket.write(
+      `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\naccept: text/event-stream\r\n${headers}\r\n`,
+    )
     return reader
   }
 
   /** Opens a stream and stops reading once it has `needle`. */
-  static async stalled(port: number, path: string, needle = 'event: $open'): Promise<StallingReader> {
-    const reader = await StallingReader.open(port, path)
-    await until(`${path} to say ${needle}`, () => reader.text.includes(needle))
-    reader.stall()
+  static async stalled(
+    port: number,
+    path: string,
+    { needle = 'event: $open', headers = '' } = {},
+  ): Promise<StallingReader> {
+    const reader = await StallingReader.open(port, path, { headers, stallAt: needle })
+    await until(`${path} to say ${needle}`, () => reader.#stalled)
     return reader
   }
 
-  private constructor(keep: number) {
-    this.#keep = keep
+  private constructor(stallAt: string) {
+    this.#stallAt = stallAt
   }
 
   stall(): void {
+    this.#stalled = true
     this.#socket?.pause()
   }
 
@@ -62,6 +71,8 @@ export class StallingReader {
 
   #read(chunk: Uint8Array): void {
     this.bytes += chunk.byteLength
-    this.text = (this.text + this.#decoder.decode(chunk, { stream: true })).slice(-this.#keep)
+    this.text += this.#decoder.decode(chunk, { stream: true })
+    if (!this.#stalled && this.#stallAt !== '' && this.text.includes(this.#stallAt)) this.stall()
+    this.text = this.text.slice(-KEPT)
   }
 }

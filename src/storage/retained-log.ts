@@ -1,0 +1,245 @@
+import type { Clock } from '../core/clock.ts'
+import { HubError } from '../core/errors.ts'
+import type { Draft, StoredEvent } from '../core/event.ts'
+import type {
+  Commit,
+  EventLog,
+  Horizon,
+  LastPage,
+  Page,
+  Pressure,
+  ReadLimit,
+  Receipt,
+  Removal,
+  TopicsPage,
+} from '../core/event-log.ts'
+import type { Filter } from '../core/filter.ts'
+import { Feed } from './feed.ts'
+import { GroupCommit, type Request } from './group-commit.ts'
+import { receiptsOf } from './receipts.ts'
+import type { RetentionGroups } from './retention.ts'
+import type { Removed, Store } from './store.ts'
+
+/** How often retention looks for events that have become too old when nothing is published. */
+const AGE_CHECK_MS = 15_000
+
+export interface RetainedLogOptions {
+  store: Store
+  groups: RetentionGroups
+  pending: Pressure
+  clock: Clock
+  warn(message: string): void
+}
+
+/**
+ * The event log over any store: group commit, the feed, what is announced, and the end. What one commit changes (head,
+ * listeners, replies) happens in one synchronous turn, in the order of the commits.
+ */
+export class RetainedLog implements EventLog {
+  readonly #store: Store
+  readonly #groups: RetentionGroups
+  readonly #clock: Clock
+  readonly #warn: (message: string) => void
+  readonly #queue: GroupCommit
+  readonly #commits = new Feed<Commit>()
+  readonly #removals = new Feed<Removal>()
+  readonly #failures = new Feed<HubError>()
+  readonly #stopAgeCheck: () => void
+  #announced: { offset: number; resolve(): void; reject(error: HubError): void }[] = []
+  #horizons: readonly Horizon[]
+  #head: number
+  #oldest: number | undefined
+  #received: number
+  #failure: HubError | undefined
+  #closing: Promise<void> | undefined
+
+  constructor({ store, groups, pending, clock, warn }: RetainedLogOptions) {
+    this.#store = store
+    this.#groups = groups
+    this.#clock = clock
+    this.#warn = warn
+    this.#head = store.opened.head
+    this.#oldest = store.opened.oldest
+    this.#received = store.opened.received
+    this.#horizons = store.opened.horizons
+    this.#queue = new GroupCommit(pending, (requests) => this.#commit(requests))
+    store.listen({ removed: (removed) => this.#remove(removed), failed: (error) => this.#fail(error) })
+    this.#stopAgeCheck = clock.every(AGE_CHECK_MS, () => void this.trim().catch(() => {}))
+  }
+
+  get generations() {
+    return this.#store.generations
+  }
+
+  get head(): number {
+    return this.#head
+  }
+
+  get oldest(): number {
+    return this.#oldest ?? this.#head + 1
+  }
+
+  get pressure(): Pressure {
+    return this.#queue.pressure
+  }
+
+  append(drafts: readonly Draft[]): Promise<Receipt[]> {
+    const refusal = this.#refusal()
+    if (refusal) return Promise.reject(refusal)
+    return drafts.length === 0 ? Promise.resolve([]) : this.#queue.append(drafts)
+  }
+
+  async read(after: number, filter: Filter, limit: ReadLimit): Promise<Page> {
+    this.#requireOpen()
+    const page = await this.#store.read(after, this.#head, filter, limit)
+    return {
+      events: page.events,
+      position: page.position,
+      horizon: this.#groups.horizon(filter, page.horizons),
+    }
+  }
+
+  async readLast(before: number, filter: Filter, limit: ReadLimit): Promise<LastPage> {
+    this.#requireOpen()
+    return this.#store.readLast(Math.min(before, this.#head + 1), filter, limit)
+  }
+
+  async at(offset: number): Promise<StoredEvent | undefined> {
+    this.#requireOpen()
+    return offset > this.#head ? undefined : this.#store.at(offset)
+  }
+
+  async seek(time: number): Promise<number> {
+    this.#requireOpen()
+    return this.#store.seek(time, this.#head)
+  }
+
+  horizon(filter: Filter): Horizon {
+    return this.#groups.horizon(filter, this.#horizons)
+  }
+
+  async topics(filter: Filter, after: string | undefined, limit: number): Promise<TopicsPage> {
+    this.#requireOpen()
+    const page = await this.#store.topics(filter, after, limit)
+    await this.#untilAnnounced(page.topics.reduce((last, topic) => Math.max(last, topic.lastOffset), 0))
+    return page
+  }
+
+  async erase(what: { offset: number } | { topic: string }): Promise<number> {
+    this.#requireOpen()
+    return this.#store.erase(what)
+  }
+
+  async trim(): Promise<void> {
+    this.#requireOpen()
+    return this.#store.trim(this.#clock.now())
+  }
+
+  onCommit(listener: (commit: Commit) => void | Promise<void>): () => void {
+    return this.#commits.listen(listener)
+  }
+
+  onRemoval(listener: (removal: Removal) => void): () => void {
+    return this.#removals.listen(listener)
+  }
+
+  onFailure(listener: (error: HubError) => void): () => void {
+    return this.#failures.listen(listener)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#stopAgeCheck()
+    await this.#queue.idle()
+    await this.#store.close()
+  }
+
+  #refusal(): HubError | undefined {
+    if (this.#failure) return this.#failure
+    return this.#closing && new HubError('log-closed', 'The event log is closing; publish again when the hub is back.')
+  }
+
+  #requireOpen(): void {
+    const refusal = this.#refusal()
+    if (refusal) throw refusal
+  }
+
+  async #commit(requests: readonly Request[]): Promise<void> {
+    if (this.#failure) return refuseAll(requests, this.#failure)
+    this.#received = Math.max(this.#received, this.#clock.now())
+    const received = this.#received
+    try {
+      const outcome = await this.#store.commit({ requests: requests.map((request) => request.drafts), received })
+      if (outcome.generation) this.generations.begin(outcome.generation)
+      const { events, settled } = receiptsOf(requests, outcome, received, this.generations)
+      const ran = events.length > 0 ? this.#announce(events) : undefined
+      const answer = () => {
+        for (const { request, result } of settled) {
+          if (result instanceof HubError) request.refuse(result)
+          else request.answer(result)
+        }
+      }
+      if (ran) void ran.then(answer)
+      else answer()
+    } catch (error) {
+      refuseAll(requests, error)
+      if (error instanceof HubError && error.code === 'disk-full') this.#warn(error.message)
+      else this.#fail(toFailure(error))
+    }
+  }
+
+  #announce(events: StoredEvent[]): Promise<void> | undefined {
+    this.#head = events.at(-1)!.offset
+    this.#oldest ??= events[0]!.offset
+    const ran = this.#commits.emit({ events, head: this.#head })
+    if (this.#announced.length > 0) {
+      const due = this.#announced.filter((waiter) => waiter.offset <= this.#head)
+      this.#announced = this.#announced.filter((waiter) => waiter.offset > this.#head)
+      for (const waiter of due) waiter.resolve()
+    }
+    return ran
+  }
+
+  // The reader can be a moment ahead of the feed; nobody may learn of an event before the feed has told of it.
+  #untilAnnounced(offset: number): Promise<void> | undefined {
+    if (offset <= this.#head) return undefined
+    if (this.#failure) throw this.#failure
+    return new Promise((resolve, reject) => this.#announced.push({ offset, resolve, reject }))
+  }
+
+  #remove({ horizons, oldest, trimmedTo, erased }: Removed): void {
+    this.#horizons = horizons
+    this.#oldest = oldest
+    const groups = this.#groups
+    this.#removals.emit({
+      gone: ({ offset, topic }) => {
+        if (erased) {
+          return 'topic' in erased ? topic === erased.topic && offset <= erased.upTo : offset === erased.offset
+        }
+        return trimmedTo !== undefined && offset <= (trimmedTo[groups.groupOf(topic)] ?? 0)
+      },
+    })
+  }
+
+  #fail(error: HubError): void {
+    if (this.#failure) return
+    this.#failure = error
+    this.#stopAgeCheck()
+    this.#queue.refuseWaiting(error)
+    for (const waiter of this.#announced.splice(0)) waiter.reject(error)
+    this.#failures.emit(error)
+  }
+}
+
+function refuseAll(requests: readonly Request[], error: unknown): void {
+  for (const request of requests) request.refuse(error)
+}
+
+function toFailure(cause: unknown): HubError {
+  if (cause instanceof HubError) return cause
+  return new HubError('log-failed', 'The event log failed; the hub must be restarted.', { cause })
+}

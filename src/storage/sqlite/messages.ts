@@ -1,0 +1,64 @@
+import type { Generation } from '../../core/cursor.ts'
+import type { ErrorCode } from '../../core/errors.ts'
+import type { Horizon, ReadLimit, TopicsPage } from '../../core/event-log.ts'
+import type { Filter } from '../../core/filter.ts'
+import type { Retention } from '../retention.ts'
+import type { GroupOutcome, Opened, Removed } from '../store.ts'
+import type { Packed } from './packed-events.ts'
+
+/** What the main thread asks of the writer worker, and what it answers. */
+export interface WriterCalls {
+  open: { ask: WriterOptions; answer: WriterOpened }
+  commit: { ask: { sizes: number[]; received: number; drafts: Packed }; answer: GroupOutcome }
+  trim: { ask: { now: number }; answer: null }
+  erase: { ask: { offset: number } | { topic: string }; answer: number }
+  close: { ask: null; answer: null }
+}
+
+export interface WriterOptions {
+  directory: string
+  durability: 'full' | 'normal'
+  retention: Retention
+}
+
+export interface WriterOpened extends Opened {
+  generations: Generation[]
+  /** Things an operator should know about the opening. */
+  warnings: string[]
+}
+
+export interface ReaderCalls {
+  open: { ask: { directory: string }; answer: null }
+  read: { ask: { after: number; upTo: number; filter: Filter; limit: ReadLimit }; answer: ReadAnswer }
+  readLast: { ask: { before: number; filter: Filter; limit: ReadLimit }; answer: ReadLastAnswer }
+  at: { ask: { offset: number }; answer: Packed }
+  seek: { ask: { time: number; upTo: number }; answer: number }
+  topics: { ask: { filter: Filter; after: string | undefined; limit: number }; answer: TopicsPage }
+  close: { ask: null; answer: null }
+}
+
+export interface ReadAnswer {
+  events: Packed
+  position: number
+  horizons: readonly Horizon[]
+}
+
+export interface ReadLastAnswer {
+  events: Packed
+  position: number
+}
+
+export interface Failure {
+  code: ErrorCode
+  message: string
+}
+
+/** One call on its way to a worker. */
+export interface Ask {
+  call: number
+  verb: string
+  ask: unknown
+}
+
+/** What a worker sends: the answer to a call, its refusal, or a step of retention that nobody asked for. */
+export type Told = { call: number; answer: unknown } | { call: number; failure: Failure } | { removed: Removed }

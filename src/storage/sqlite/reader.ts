@@ -1,0 +1,162 @@
+import type { Horizon, ReadLimit, TopicSummary, TopicsPage } from '../../core/event-log.ts'
+import { exactTopics, type Filter, filterTopic } from '../../core/filter.ts'
+import { Connection } from './connection.ts'
+import type { ReadAnswer, ReadLastAnswer } from './messages.ts'
+import { type Packed, Packer } from './packed-events.ts'
+import { ROW_COLUMNS, type Row } from './row.ts'
+import { type RowSource, RowSources } from './row-source.ts'
+import { TopicNames } from './topic-names.ts'
+import { walk } from './walk.ts'
+
+/** Longest work for one page of topics, milliseconds. */
+const SLICE_MS = 5
+const CACHE_KIB = 8 * 1024
+const TOPICS_A_STEP = 500
+
+const SUMMARY = 'name AS topic, events, last_offset AS lastOffset, last_received AS lastReceived FROM topics'
+
+/** The connection that only reads. Lives in the reader worker. */
+export class Reader {
+  readonly #database: Connection
+  readonly #names: TopicNames
+  readonly #up: RowSources
+  readonly #down: RowSources
+  readonly #begin
+  readonly #commit
+  readonly #horizons
+  readonly #at
+  readonly #oldest
+  readonly #firstFrom
+  readonly #topic
+  readonly #topics
+
+  constructor(path: string) {
+    const database = new Connection(path, { readonly: true })
+    database.run('PRAGMA busy_timeout = 5000')
+    database.run(`PRAGMA cache_size = -${CACHE_KIB}`)
+    this.#database = database
+    this.#names = new TopicNames(database)
+    this.#up = new RowSources(database, 'up')
+    this.#down = new RowSources(database, 'down')
+    this.#begin = database.prepare('BEGIN')
+    this.#commit = database.prepare('COMMIT')
+    this.#horizons = database.prepare<Horizon, []>(
+      'SELECT horizon_offset AS offset, horizon_received AS received FROM groups ORDER BY rank',
+    )
+    this.#at = database.prepare<unknown, [number]>(`SELECT ${ROW_COLUMNS} FROM events WHERE offset = ?`)
+    this.#oldest = database.prepare<{ oldest: number | null }, []>('SELECT min(offset) AS oldest FROM events')
+    this.#firstFrom = database.prepare<{ offset: number; received: number }, [number, number]>(
+      'SELECT offset, received FROM events WHERE offset >= ? AND offset <= ? ORDER BY offset LIMIT 1',
+    )
+    this.#topic = database.prepare<TopicSummary, [string]>(`SELECT ${SUMMARY} WHERE name = ?`)
+    this.#topics = database.prepare<TopicSummary, [string, number]>(
+      `SELECT ${SUMMARY} WHERE name > ? ORDER BY name LIMIT ?`,
+    )
+  }
+
+  read(after: number, upTo: number, filter: Filter, limit: ReadLimit): ReadAnswer {
+    return this.#oneState(() => {
+      const { rows, position } = walk(this.#source(this.#up, filter), Math.max(after, 0), upTo, filter, limit)
+      return { events: this.#pack(rows), position: Math.max(position, after), horizons: this.#horizons.all() }
+    })
+  }
+
+  readLast(before: number, filter: Filter, limit: ReadLimit): ReadLastAnswer {
+    return this.#oneState(() => {
+      const { rows, position } = walk(this.#source(this.#down, filter), before, 0, filter, limit)
+      return { events: this.#pack(rows.reverse()), position }
+    })
+  }
+
+  at(offset: number): Packed {
+    return this.#oneState(() => this.#pack(this.#at.values(offset) as Row[]))
+  }
+
+  /** Receipt times never go back, so the place is found by halving. */
+  seek(time: number, upTo: number): number {
+    return this.#oneState(() => {
+      let low = this.#oldest.get()?.oldest ?? upTo + 1
+      let high = upTo + 1
+      while (low < high) {
+        const middle = Math.floor((low + high) / 2)
+        const event = this.#firstFrom.get(middle, upTo)
+        if (!event || event.received >= time) high = middle
+        else low = event.offset + 1
+      }
+      return Math.min(low - 1, upTo)
+    })
+  }
+
+  topics(filter: Filter, after: string | undefined, limit: number): TopicsPage {
+    return this.#oneState(() => {
+      const exact = exactTopics(filter)
+      return exact ? this.#exactTopics(exact, after, limit) : this.#matchingTopics(filter, after ?? '', limit)
+    })
+  }
+
+  close(): null {
+    this.#database.close()
+    return null
+  }
+
+  #source(sources: RowSources, filter: Filter): RowSource {
+    if (filter.patterns.some((pattern) => pattern.open && pattern.segments.length === 0)) {
+      if (filter.types.length === 0) return sources.all()
+    }
+    const ids = this.#names.idsOf(filter)
+    return ids ? sources.topics(ids) : sources.scan(this.#names.verdicts(filter), filter)
+  }
+
+  #exactTopics(names: readonly string[], after: string | undefined, limit: number): TopicsPage {
+    const found = [...new Set(names)]
+      .flatMap((name) => this.#topic.get(name) ?? [])
+      .sort((a, b) => byteOrder(a.topic, b.topic))
+      .filter(({ topic }) => after === undefined || byteOrder(topic, after) > 0)
+    const topics = found.slice(0, limit)
+    return { topics, next: found.length > limit ? topics.at(-1)?.topic : undefined }
+  }
+
+  #matchingTopics(filter: Filter, after: string, limit: number): TopicsPage {
+    const deadline = performance.now() + SLICE_MS
+    const topics: TopicSummary[] = []
+    let looked = after
+    do {
+      const portion = this.#topics.all(looked, TOPICS_A_STEP)
+      for (const summary of portion) {
+        if (filterTopic(filter, summary.topic)) {
+          if (topics.length === limit) return { topics, next: looked }
+          topics.push(summary)
+        }
+        looked = summary.topic
+      }
+      if (portion.length < TOPICS_A_STEP) return { topics, next: undefined }
+    } while (performance.now() < deadline)
+    return { topics, next: looked }
+  }
+
+  // All a call reads is one state of the log: what the horizons say is true of the events beside them.
+  #oneState<T>(read: () => T): T {
+    this.#begin.run()
+    try {
+      return read()
+    } finally {
+      this.#commit.run()
+    }
+  }
+
+  #pack(rows: readonly Row[]): Packed {
+    const packer = new Packer()
+    for (const [offset, topicId, received, bytes, isText, type, id, time, data] of rows) {
+      packer.add(
+        { topic: this.#names.nameOf(topicId), type, data, isText: isText === 1, id, time, bytes },
+        offset,
+        received,
+      )
+    }
+    return packer.finish()
+  }
+}
+
+function byteOrder(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}

@@ -1,0 +1,24 @@
+/** One event as it comes from `ROW_COLUMNS`. An array: 30 % cheaper to make than an object (Bun 1.4.5, `values()`). */
+export type Row = [
+  offset: number,
+  topicId: number,
+  received: number,
+  bytes: number,
+  isText: number,
+  type: string,
+  id: string | null,
+  time: string | null,
+  data: string,
+]
+
+export const ROW_COLUMNS = 'offset, topic_id, received, bytes, is_text, type, id, time, data'
+
+/** Which way a read goes through the log. `from` is exclusive, `to` inclusive going up, and exclusive going down. */
+export type Direction = 'up' | 'down'
+
+/** The range of offsets left to read, and its order: parameters `from`, `to`, then the number of rows. */
+export function rangeSql(direction: Direction): string {
+  return direction === 'up'
+    ? 'offset > ? AND offset <= ? ORDER BY offset LIMIT ?'
+    : 'offset < ? AND offset > ? ORDER BY offset DESC LIMIT ?'
+}

@@ -1,0 +1,45 @@
+import type { ReadLimit } from '../../core/event-log.ts'
+import { type Filter, filterType } from '../../core/filter.ts'
+import type { Row } from './row.ts'
+import type { RowSource } from './row-source.ts'
+
+/** Longest work for one read before another reader has its turn, milliseconds. */
+const SLICE_MS = 5
+/** The first portion, before the size of the events is known: 4 MiB at worst. */
+const FIRST_PORTION = 16
+const LARGEST_PORTION = 512
+
+export interface Walked {
+  rows: Row[]
+  /** The last offset that was looked at; `to` when nothing is left. */
+  position: number
+}
+
+/** Goes through `source` from `start` until `to`, the limit or the end of the slice. */
+export function walk(source: RowSource, start: number, to: number, filter: Filter, limit: ReadLimit): Walked {
+  const taken: Row[] = []
+  const deadline = performance.now() + SLICE_MS
+  let position = start
+  let bytes = 0
+  let looked = 0
+  let lookedBytes = 0
+  do {
+    const room = looked === 0 ? FIRST_PORTION : Math.ceil(((limit.bytes - bytes) * looked) / Math.max(lookedBytes, 1))
+    const count = Math.max(
+      1,
+      Math.min(room, LARGEST_PORTION, filter.types.length > 0 ? room : limit.events - taken.length),
+    )
+    const portion = source(position, to, count)
+    for (const row of portion.rows) {
+      looked++
+      lookedBytes += row[3]
+      if (!filterType(filter, row[5])) continue
+      taken.push(row)
+      bytes += row[3]
+      if (taken.length >= limit.events || bytes >= limit.bytes) return { rows: taken, position: row[0] }
+    }
+    if (portion.end) return { rows: taken, position: to }
+    position = portion.position
+  } while (performance.now() < deadline)
+  return { rows: taken, position }
+}

@@ -1,0 +1,43 @@
+import { HubError } from '../../core/errors.ts'
+import type { Removed } from '../store.ts'
+import type { Ask, Failure, Told } from './messages.ts'
+import { toHubError } from './sqlite-error.ts'
+
+type Handlers<C extends Record<keyof C, { ask: unknown; answer: unknown }>> = {
+  [V in keyof C]: (ask: C[V]['ask']) => C[V]['answer'] | Promise<C[V]['answer']>
+}
+
+declare const self: Worker
+
+/** The worker's end: answers calls in order; an answer that is a promise lets later calls go first. */
+export function answerCalls<C extends Record<keyof C, { ask: unknown; answer: unknown }>>(handlers: Handlers<C>): void {
+  self.onmessage = ({ data }: MessageEvent<Ask>) => {
+    const { call, verb, ask } = data
+    try {
+      const answer = handlers[verb as keyof C](ask as never)
+      if (answer instanceof Promise) {
+        answer.then(
+          (value) => tell({ call, answer: value }),
+          (error) => tell({ call, failure: toFailure(error) }),
+        )
+      } else {
+        tell({ call, answer })
+      }
+    } catch (error) {
+      tell({ call, failure: toFailure(error) })
+    }
+  }
+}
+
+export function tellRemoved(removed: Removed): void {
+  tell({ removed })
+}
+
+function tell(told: Told): void {
+  self.postMessage(told)
+}
+
+function toFailure(error: unknown): Failure {
+  const known = error instanceof HubError ? error : toHubError(error)
+  return { code: known.code, message: known.message }
+}

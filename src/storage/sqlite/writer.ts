@@ -1,0 +1,202 @@
+import type { Database } from 'bun:sqlite'
+import { join } from 'node:path'
+import { HubError } from '../../core/errors.ts'
+import { RetentionGroups } from '../retention.ts'
+import type { GroupOutcome, Removed } from '../store.ts'
+import { Appender } from './append.ts'
+import { oldestOffset, openBooks, rememberNewest } from './books.ts'
+import { EVENTS_FILE, prepareDirectory } from './directory.ts'
+import { Eraser } from './erase.ts'
+import { lockDirectory } from './lock.ts'
+import type { WriterCalls, WriterOpened, WriterOptions } from './messages.ts'
+import { openDatabase } from './open-database.ts'
+import { isFull } from './sqlite-error.ts'
+import { TopicTable } from './topic-table.ts'
+import { Trimmer } from './trim.ts'
+
+const CHECKPOINT_TRIES = 20
+
+/** The one connection that writes, and everything that happens on it. Lives in the writer worker. */
+export class Writer {
+  readonly opened: WriterOpened
+  readonly #database: Database
+  readonly #unlock: () => void
+  readonly #durability: 'full' | 'normal'
+  readonly #tellRemoved: (removed: Removed) => void
+  readonly #topics: TopicTable
+  readonly #appender: Appender
+  readonly #trimmer: Trimmer
+  readonly #eraser: Eraser
+  readonly #begin
+  readonly #commit
+  /** The newest time the main thread has told: this thread has no clock of its own. */
+  #now: number
+  #received: number
+  #storedSinceStep = 0
+  #trimScheduled = false
+  #closed = false
+
+  constructor({ directory, durability, retention }: WriterOptions, tellRemoved: (removed: Removed) => void) {
+    prepareDirectory(directory)
+    this.#unlock = lockDirectory(directory)
+    try {
+      const { database, warnings } = openDatabase(join(directory, EVENTS_FILE), durability)
+      const groups = new RetentionGroups(retention)
+      const { begun, ...books } = openBooks(database, groups)
+      this.#database = database
+      this.#durability = durability
+      this.#tellRemoved = tellRemoved
+      this.#topics = new TopicTable(database, groups)
+      this.#appender = new Appender(database, this.#topics, books.head, begun)
+      this.#trimmer = new Trimmer(database, groups, this.#topics, books.horizons)
+      this.#eraser = new Eraser(database, this.#topics)
+      this.#begin = database.prepare('BEGIN IMMEDIATE')
+      this.#commit = database.prepare('COMMIT')
+      this.#received = books.received
+      this.#now = books.received
+      this.opened = { ...books, warnings }
+    } catch (error) {
+      this.#unlock()
+      throw error
+    }
+  }
+
+  commit({ sizes, received, drafts }: WriterCalls['commit']['ask']): GroupOutcome {
+    this.#now = Math.max(this.#now, received)
+    const before = this.#appender.head
+    try {
+      this.#begin.run()
+      const outcome = this.#appender.append(sizes, received, drafts, () => this.#commit.run())
+      this.#received = received
+      this.#storedSinceStep += this.#appender.head - before
+      this.#scheduleTrim()
+      return outcome
+    } catch (error) {
+      this.#undo()
+      if (isFull(error)) this.#makeRoom()
+      throw error
+    }
+  }
+
+  /** Until nothing is above its limits; commits go in between. */
+  async trim(now: number): Promise<null> {
+    this.#now = Math.max(this.#now, now)
+    while (this.#trimStep()) await nextTurn()
+    return null
+  }
+
+  async erase(what: { offset: number } | { topic: string }): Promise<number> {
+    const upTo = this.#appender.head
+    let count = 0
+    for (let more = true; more && !this.#closed; ) {
+      const step = this.#transaction(() => {
+        const result = this.#eraser.step(what, upTo)
+        if (result.count > 0) rememberNewest(this.#database, upTo, this.#received)
+        return result
+      })
+      count += step.count
+      more = step.more
+      if (step.count > 0) this.#removed({ erased: 'topic' in what ? { topic: what.topic, upTo } : what })
+      if (more) await nextTurn()
+    }
+    if (count > 0) await this.#emptyWal()
+    return count
+  }
+
+  close(): null {
+    this.#closed = true
+    try {
+      this.#database.run('PRAGMA wal_checkpoint(TRUNCATE)')
+      this.#database.close()
+    } finally {
+      this.#unlock()
+    }
+    return null
+  }
+
+  #scheduleTrim(): void {
+    if (this.#trimScheduled || this.#trimmer.due(this.#now) === undefined) return
+    this.#trimScheduled = true
+    setImmediate(() => {
+      this.#trimScheduled = false
+      if (this.#trimStep()) this.#scheduleTrim()
+    })
+  }
+
+  /** @returns whether there may be more to do */
+  #trimStep(): boolean {
+    const group = this.#closed ? undefined : this.#trimmer.due(this.#now)
+    if (group === undefined) return false
+    const stored = this.#storedSinceStep
+    this.#storedSinceStep = 0
+    // A trim that a power cut undoes brings its events and its horizon back together, so it need not be waited for.
+    this.#database.run('PRAGMA synchronous = NORMAL')
+    try {
+      const step = this.#transaction(() => {
+        const result = this.#trimmer.step(group, this.#now, stored)
+        if (result.horizon) rememberNewest(this.#database, this.#appender.head, this.#received)
+        return result
+      })
+      if (this.#trimmer.done(step)) this.#removed({ trimmedTo: this.#trimmer.trimmedTo })
+      return true
+    } catch (error) {
+      // The next publish meets the full disk too, and tells; trimming is tried again after it.
+      if (isFull(error)) return false
+      throw error
+    } finally {
+      if (this.#durability === 'full') this.#database.run('PRAGMA synchronous = FULL')
+    }
+  }
+
+  #removed(removed: Pick<Removed, 'trimmedTo' | 'erased'>): void {
+    this.#tellRemoved({ ...removed, horizons: this.#trimmer.horizons, oldest: oldestOffset(this.#database) })
+  }
+
+  #transaction<T>(run: () => T): T {
+    try {
+      this.#begin.run()
+      const result = run()
+      this.#commit.run()
+      return result
+    } catch (error) {
+      this.#undo()
+      throw error
+    }
+  }
+
+  #undo(): void {
+    // SQLite rolls some failures back by itself.
+    if (this.#database.inTransaction) this.#database.run('ROLLBACK')
+    this.#topics.forget()
+  }
+
+  // What the WAL holds goes to pages the database file mostly has already; then retention may free more.
+  #makeRoom(): void {
+    try {
+      this.#database.run('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch (error) {
+      if (!isFull(error)) throw error
+    }
+    this.#scheduleTrim()
+  }
+
+  /** Erased text is also in older frames of the WAL until that is cut off. */
+  async #emptyWal(): Promise<void> {
+    for (let attempt = 0; attempt < CHECKPOINT_TRIES; attempt++) {
+      const result = this.#database.query<{ busy: number }, []>('PRAGMA wal_checkpoint(TRUNCATE)').get()
+      if (result?.busy === 0) return
+      await nextTurn()
+    }
+    throw new HubError(
+      'overloaded',
+      'The events are erased, but their text is still in the write-ahead log; ask again.',
+      {
+        retryAfterMs: 1_000,
+      },
+    )
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
