@@ -135,7 +135,7 @@ export class Hub {
   }
 
   /** Resolves when the events are durable and have been offered to every live reader. @throws as `EventLog.append` */
-  publish(drafts: readonly Draft[]): Promise<Receipt[]> {
+  async publish(drafts: readonly Draft[]): Promise<Receipt[]> {
     this.#requireOpen()
     return this.log.append(drafts)
   }
