@@ -62,7 +62,10 @@ export class Sequence {
     else if (block.type.startsWith('$') && block.type !== '$heartbeat') {
       if (block.id !== undefined) throw wrong(block, 'it carries an id')
     } else if (block.type === '$heartbeat' || block.data === undefined) {
-      if (block.id !== undefined) this.#advance(block, offsetOf(block.id))
+      if (block.id === undefined) return
+      // With `control=0` this stands for $open.
+      if (this.position === undefined) this.position = offsetOf(block.id)
+      else this.#advance(block, offsetOf(block.id))
     } else this.#event(block)
   }
 
