@@ -13,7 +13,10 @@ export class Batch {
   readonly events: readonly StoredEvent[]
   /** What the events count for in a queue. */
   readonly bytes: number
-  #encoded: [EncodeEvents, Uint8Array][] = []
+  /** The format asked for last, which nearly every reader shares, and the others. */
+  #by: EncodeEvents | undefined
+  #encoded: Uint8Array | undefined
+  #others: Map<EncodeEvents, Uint8Array> | undefined
 
   constructor(events: readonly StoredEvent[]) {
     this.events = events
@@ -26,11 +29,16 @@ export class Batch {
     return this.events[this.events.length - 1]!.offset
   }
 
-  /** There are as many encoders as formats (three), so the list is bounded by them. */
+  /** There are as many encoders as formats (three), so what is kept is bounded by them. */
   encoded(encode: EncodeEvents): Uint8Array {
-    for (const [by, bytes] of this.#encoded) if (by === encode) return bytes
-    const bytes = encode(this.events)
-    this.#encoded.push([encode, bytes])
+    if (this.#by === encode) return this.#encoded!
+    const bytes = this.#others?.get(encode) ?? encode(this.events)
+    if (this.#by) {
+      this.#others ??= new Map()
+      this.#others.set(this.#by, this.#encoded!)
+    }
+    this.#by = encode
+    this.#encoded = bytes
     return bytes
   }
 }

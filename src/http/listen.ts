@@ -27,12 +27,17 @@ export async function listen({ app, hosts, port, onMissing }: ListenOptions): Pr
   const servers: Server[] = []
   try {
     for (const hostname of hosts) {
-      const server = open(app, hostname, servers[0]?.port ?? port, hosts.length > 1)
+      const server = open(app, hostname, servers[0]?.port ?? port)
       if (server) servers.push(server)
-      else onMissing(hostname)
+      else if (hosts.length > 1) onMissing(hostname)
     }
     const [first] = servers
-    if (!first) throw new HubError('invalid-config', `This machine has none of the addresses ${hosts.join(', ')}.`)
+    if (!first) {
+      throw new HubError(
+        'invalid-config',
+        `This machine has none of the addresses ${hosts.join(', ')}; set HOST to one it has, for example 127.0.0.1.`,
+      )
+    }
     return {
       urls: servers.map((server) => String(server.url).replace(/\/$/, '')),
       port: first.port!,
@@ -45,7 +50,8 @@ export async function listen({ app, hosts, port, onMissing }: ListenOptions): Pr
   }
 }
 
-function open(app: ListenOptions['app'], hostname: string, port: number, optional: boolean): Server | undefined {
+/** @returns `undefined` for an address this machine does not have. */
+function open(app: ListenOptions['app'], hostname: string, port: number): Server | undefined {
   try {
     const { server } = app().listen({ hostname, port })
     if (!server) throw new HubError('internal', 'The server did not start and did not say why.')
@@ -64,7 +70,7 @@ function open(app: ListenOptions['app'], hostname: string, port: number, optiona
         cause: error,
       })
     }
-    if (optional && (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT')) return undefined
+    if (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') return undefined
     throw error
   }
 }

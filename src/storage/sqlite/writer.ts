@@ -106,12 +106,21 @@ export class Writer {
   close(): null {
     this.#closed = true
     try {
-      this.#database.run('PRAGMA wal_checkpoint(TRUNCATE)')
+      this.#checkpointAtEnd()
       this.#database.close()
     } finally {
       this.#unlock()
     }
     return null
+  }
+
+  // On a full disk the pages stay in the WAL, from where the next start reads them: nothing is lost by not moving them.
+  #checkpointAtEnd(): void {
+    try {
+      this.#database.run('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch (error) {
+      if (!isFull(error)) throw error
+    }
   }
 
   #scheduleTrim(): void {
