@@ -59,7 +59,7 @@ export interface ReadLimit {
 /** The newest matching events below `before`, oldest first. */
 export interface LastPage {
   events: StoredEvent[]
-  /** Everything that matches from here on (exclusive) up to `before` is in `events`. 0 when the start was reached. */
+  /** Everything that matches from this offset on, itself included, is in `events`: the next `before`. 0 at the start. */
   position: number
 }
 

@@ -52,7 +52,7 @@ async function newest(log: EventLog, filter: Filter, limit: number): Promise<His
     pages.push(page.events)
     count += page.events.length
     for (const event of page.events) bytes += event.bytes
-    before = page.position + 1
+    before = page.position
   }
   return {
     events: pages.reverse().flat(),

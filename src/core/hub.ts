@@ -214,10 +214,9 @@ export class Hub {
       })
       newest.push(page.events)
       for (const event of page.events) bytes += event.bytes
-      before = page.position + 1
-      if (page.position === 0) break
+      before = page.position
     }
-    this.#tail.fill(newest.reverse().flat(), before - 1)
+    this.#tail.fill(newest.reverse().flat(), Math.max(0, before - 1))
   }
 
   #changed(subscription: Subscription, to: SubscriptionState): void {

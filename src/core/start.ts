@@ -137,7 +137,7 @@ async function beginLast(log: EventLog, filter: Filter, count: number, begin: Be
     const page = await log.readLast(before, filter, { events: missing, bytes: LAST_STEP_BYTES })
     missing -= page.events.length
     if (page.events[0]) position = page.events[0].offset - 1
-    before = page.position + 1
+    before = page.position
   }
   begin(position, log.horizon(filter).offset, [openAfter(position)])
 }

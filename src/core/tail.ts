@@ -39,7 +39,7 @@ export class Tail {
     return this.#head
   }
 
-  /** Fills the tail at start with the newest events, oldest first; `floor` as `LastPage.position`. */
+  /** Fills the tail at start with the newest events, oldest first; every kept event above `floor` is among them. */
   fill(events: readonly StoredEvent[], floor: number): void {
     this.#floor = floor
     this.#append(events)
