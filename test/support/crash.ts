@@ -76,11 +76,19 @@ export class Crash {
     this.#compare(await historyOf(this.#server.url, from))
   }
 
-  /** Nothing that survived one crash was lost in a later one. */
+  /** Nothing that survived one crash was lost in a later one, and who comes now is given each event once. */
   async end(): Promise<void> {
-    await Promise.all([this.#all.stop(), this.#some.stop()])
+    await this.abandon()
     const log = await historyOf(this.#server.url, 'earliest')
     expect(log.slice(1)).toEqual(this.#kept)
+    const late = new Follower(`${this.#server.url}/events?since=earliest`)
+    try {
+      await until('a reader of everything', () => late.place === this.#marker, 60_000)
+      late.check()
+      expect(late.take()).toEqual(log.map(inDefault))
+    } finally {
+      await late.stop()
+    }
   }
 
   /** For when something threw before `end`. */
@@ -125,9 +133,6 @@ export class Crash {
       acknowledged.clear()
       sent.clear()
     }
-    const inDefault = ({ cursor, type, data }: EventDocument): Seen => {
-      return { cursor, type, data: typeof data === 'string' ? data : JSON.stringify(data) }
-    }
     expect(this.#all.take()).toEqual(log.map(inDefault))
     const wanted = log.filter(({ topic }) => this.#topics.includes(topic))
     expect(this.#some.take()).toEqual(
@@ -135,6 +140,10 @@ export class Crash {
     )
     this.#kept.push(...log)
   }
+}
+
+function inDefault({ cursor, type, data }: EventDocument): Seen {
+  return { cursor, type, data: typeof data === 'string' ? data : JSON.stringify(data) }
 }
 
 /** A reader that resumes after every crash and keeps the events it got, in order. */
