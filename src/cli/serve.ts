@@ -86,11 +86,6 @@ async function end(hub: Hub | undefined, listeners: Listeners | undefined, timeo
   hub?.close()
 }
 
-/** Unlike a plain sleep it does not keep a finished process waiting. */
-function after(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref())
-}
-
 function welcome(config: LoadedConfig['config'], { urls, port }: Listeners): string {
   const kept = config.durability === 'memory' ? 'in memory only: gone with the process' : config.dataDir
   return [
