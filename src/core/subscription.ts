@@ -29,6 +29,11 @@ export interface SubscriptionHost {
   changed(subscription: Subscription, to: SubscriptionState): void
 }
 
+/** Who takes from a subscription. Called in the middle of a fan-out: it takes and returns, and MUST NOT throw. */
+export interface Waiter {
+  wake(): void
+}
+
 /** Whoever has to see to the socket of a closed subscription. */
 export interface SocketOwner {
   closed(reason: CloseReason): void
@@ -51,7 +56,7 @@ export interface Found {
 
 /**
  * One reader: its filter (by its audience), its position, and what waits for it. It is *catching up* (reads the log in
- * pages, has no queue) or *live* (is offered every commit). Pull only: `take`, and when that gives nothing, `ready`.
+ * pages, has no queue) or *live* (is offered every commit). Pull only: `take`, and when that gives nothing, `wait`.
  * What it delivers is a gapless subsequence of the log in log order, or says `gap`.
  *
  * Ten thousand of these wait idle, so there is no timer and no closure per subscription: the hub calls `sweep`.
@@ -78,7 +83,7 @@ export class Subscription {
   #toldHorizon = 0
   #started = false
   #reading = false
-  #wake: (() => void) | undefined
+  #waiter: Waiter | undefined
   /** Since when the reader has something in hand that the socket has not taken; 0 if it has nothing. */
   #handedAt = 0
   #takenAt: number
@@ -165,14 +170,12 @@ export class Subscription {
     return [...pending, ...queue.slice(0, count)]
   }
 
-  /** Resolves when `take` is worth another call; also when the subscription is closed. One caller at a time. */
-  ready(): Promise<void> {
+  /** Tells `waiter` once when `take` is worth another call, also when the subscription is closed. One waits at a time. */
+  wait(waiter: Waiter): void {
     this.#handedAt = 0
-    if (this.#pending.length > 0 || this.#queue || this.#state === 'closed') return Promise.resolve()
-    return new Promise((resolve) => {
-      this.#wake = resolve
-      this.#readOn()
-    })
+    this.#waiter = waiter
+    if (this.#pending.length > 0 || this.#queue || this.#state === 'closed') this.#wakeUp()
+    else this.#readOn()
   }
 
   /** What a commit has for this live subscription. Never waits. */
@@ -281,8 +284,8 @@ export class Subscription {
   }
 
   #wakeUp(): void {
-    const wake = this.#wake
-    this.#wake = undefined
-    wake?.()
+    const waiter = this.#waiter
+    this.#waiter = undefined
+    waiter?.wake()
   }
 }

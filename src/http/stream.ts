@@ -3,7 +3,7 @@ import type { CloseReason } from '../core/close-reason.ts'
 import type { Hub } from '../core/hub.ts'
 import type { SocketOwner, Subscription } from '../core/subscription.ts'
 import { type Format, Formats, type StreamFacts } from '../sse/format.ts'
-import { stream } from '../sse/stream.ts'
+import { Stream } from '../sse/stream.ts'
 import { pathTail } from './parameters.ts'
 import { type StreamQuery, streamQuery, switches } from './stream-query.ts'
 
@@ -62,7 +62,7 @@ class Streams {
     if (refusal) return new Response(this.#refused(format, refusal), { headers })
     const subscription = hub.subscribe(query)
     new StreamSocket(subscription, request, server)
-    const body = stream(subscription, format, this.#facts, hub.retryMs('max-age'))
+    const body = new Stream(subscription, format, this.#facts, hub.retryMs('max-age'))
     return new Response(body as unknown as BodyInit, { headers })
   }
 
@@ -101,13 +101,12 @@ function streamHeaders(format: Format, set: { headers: Record<string, unknown> }
 /**
  * The two ways a stream and its socket end each other, in one small object a stream.
  *
- * A client that goes closes the subscription, which ends every wait of the generator: one that waits in an `await` is not
- * told otherwise (Bun 1.4.5, its `finally` never runs), and one whose client went before the first chunk is never
- * started at all, hence a listener that is there before the generator.
+ * A client that goes closes the subscription; one that goes before the first chunk was asked for is told by the request's
+ * signal alone.
  *
  * Ending a response does not free the socket of a client that has stopped reading: its buffers and descriptor would stay
- * until the client goes. A timeout of one second on the request does, wherever the generator is parked, and does nothing
- * when the response was written whole.
+ * until the client goes. A timeout of one second on the request does, whatever the stream waits for, and does nothing when
+ * the response was written whole.
  */
 class StreamSocket implements EventListenerObject, SocketOwner {
   readonly #subscription: Subscription

@@ -6,7 +6,7 @@ import { filterTopic, parseFilter } from '../../src/core/filter.ts'
 import type { Hub } from '../../src/core/hub.ts'
 import type { Start } from '../../src/core/start.ts'
 import { draft, memoryHub } from '../support/hub.ts'
-import { eventsOf, takeUntil } from '../support/reader.ts'
+import { eventsOf, ready, takeUntil } from '../support/reader.ts'
 import { until } from '../support/until.ts'
 
 const everything = parseFilter([], [])
@@ -153,7 +153,7 @@ describe('quiet streams', () => {
     const subscription = hub.subscribe({ filter: parseFilter(['quiet'], []), start: undefined })
     subscription.take(1)
     await publishMany(hub, 20, 'busy')
-    void subscription.ready()
+    void ready(subscription)
     subscription.sweep(performance.now() + 20_000, 20, () => 0)
     expect(subscription.take(1)).toEqual([{ kind: 'heartbeat', position: 20 }])
     await close()
@@ -164,7 +164,7 @@ describe('quiet streams', () => {
     const subscription = hub.subscribe({ filter: everything, start: undefined })
     subscription.take(1)
     await publishMany(hub, 1)
-    void subscription.ready()
+    void ready(subscription)
     subscription.sweep(performance.now() + 20_000, 1, () => 0)
     expect(subscription.take(1).map((delivery) => delivery.kind)).toEqual(['events'])
     await close()
@@ -174,7 +174,7 @@ describe('quiet streams', () => {
     const { hub, close } = await memoryHub({ maxAgeMs: 60_000 })
     const subscription = hub.subscribe({ filter: everything, start: undefined })
     subscription.take(1)
-    void subscription.ready()
+    void ready(subscription)
     subscription.sweep(performance.now() + 70_000, 0, () => 0)
     expect(subscription.take(1)).toMatchObject([{ kind: 'closing', reason: 'max-age', reconnect: true }])
     expect(subscription.finished).toBe(true)
@@ -252,7 +252,7 @@ test('whatever publishing, retention, slow reading and cut connections interleav
         const read = async (times: number, bytes: number): Promise<void> => {
           for (let time = 0; time < times; time++) {
             subscription.take(bytes).forEach(account)
-            await Promise.race([subscription.ready(), new Promise((resolve) => setImmediate(resolve))])
+            await Promise.race([ready(subscription), new Promise((resolve) => setImmediate(resolve))])
           }
         }
         for (const step of actions) {

@@ -13,10 +13,15 @@ export async function takeUntil(
     const next = subscription.take(maxBytes)
     taken.push(...next)
     if (next.length > 0) continue
-    const quiet = await Promise.race([subscription.ready().then(() => false), Bun.sleep(quietMs).then(() => true)])
+    const quiet = await Promise.race([ready(subscription).then(() => false), Bun.sleep(quietMs).then(() => true)])
     if (quiet) throw new Error(`Nothing came for ${quietMs} ms after ${JSON.stringify(taken.slice(-3))}`)
   }
   return taken
+}
+
+/** Resolves when `take` is worth another call. */
+export function ready(subscription: Subscription): Promise<void> {
+  return new Promise((resolve) => subscription.wait({ wake: resolve }))
 }
 
 export function eventsOf(deliveries: readonly Delivery[]): StoredEvent[] {
