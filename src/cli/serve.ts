@@ -36,9 +36,11 @@ export async function serve({ config, warnings }: LoadedConfig, io: Io): Promise
   })
   try {
     const limits = { ...config.stream, ...config.limits, tailBytes: TAIL_BYTES }
-    hub = await Hub.open({ log, clock: systemClock, limits })
+    const report = (error: unknown): void =>
+      say(`internal error: ${error instanceof Error ? (error.stack ?? error.message) : error}`)
+    hub = await Hub.open({ log, clock: systemClock, limits, report })
     listeners = await listen({
-      app: appFor(hub, config, say),
+      app: appFor(hub, config, report),
       hosts: config.hosts,
       port: config.port,
       onMissing: (host) => say(`this machine has no ${host}; listening without it.`),
@@ -56,7 +58,7 @@ export async function serve({ config, warnings }: LoadedConfig, io: Io): Promise
   return exitCode
 }
 
-function appFor(hub: Hub, config: LoadedConfig['config'], say: (line: string) => void) {
+function appFor(hub: Hub, config: LoadedConfig['config'], report: (error: unknown) => void) {
   const heartbeatS = Math.ceil(config.stream.heartbeatMs / 1000)
   return () =>
     createApp({
@@ -66,7 +68,7 @@ function appFor(hub: Hub, config: LoadedConfig['config'], say: (line: string) =>
       // A reader that takes a large chunk slowly is not idle; a quiet stream writes a heartbeat long before.
       idleTimeoutS: Math.min(IDLE_TIMEOUT_S.most, Math.max(IDLE_TIMEOUT_S.least, heartbeatS * 2)),
       now: () => systemClock.now(),
-      report: (error) => say(`internal error: ${error instanceof Error ? (error.stack ?? error.message) : error}`),
+      report,
       version,
     })
 }

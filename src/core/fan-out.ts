@@ -69,10 +69,13 @@ export class FanOut {
   }
 
   /** Synchronous up to a thousand readers; else resolves when the last reader has been offered the commit. */
-  pass(commit: Commit): void | Promise<void> {
+  pass(commit: Commit): Promise<void> | undefined {
     if (!this.#passes) {
       const rest = this.#offer(commit)
-      if (!rest) return this.#finish(commit)
+      if (!rest) {
+        this.#finish(commit)
+        return undefined
+      }
       return this.#track(rest.then(() => this.#finish(commit)))
     }
     return this.#track(this.#passes.then(() => this.#offer(commit)).then(() => this.#finish(commit)))

@@ -1,15 +1,15 @@
-import { Batch } from './batch.ts'
+import { CatchUp } from './catch-up.ts'
 import type { Clock } from './clock.ts'
 import { type CloseReason, closeReasons } from './close-reason.ts'
 import { HubError } from './errors.ts'
-import type { Draft, StoredEvent } from './event.ts'
+import type { Draft } from './event.ts'
 import type { EventLog, Receipt } from './event-log.ts'
 import { FanOut } from './fan-out.ts'
 import type { Filter } from './filter.ts'
 import { type HistoryPage, readHistory } from './history.ts'
 import { resolveStart, type Start } from './start.ts'
 import { Subscription, type SubscriptionHost, type SubscriptionLimits, type SubscriptionState } from './subscription.ts'
-import { Tail } from './tail.ts'
+import { newestEvents, Tail } from './tail.ts'
 
 export interface HubLimits extends SubscriptionLimits {
   /** Streams at once; one more is told to come back. */
@@ -26,13 +26,10 @@ export interface HubOptions {
   log: EventLog
   clock: Clock
   limits: HubLimits
+  /** Failures that end one stream and that nobody foresaw. */
+  report: (error: unknown) => void
 }
 
-const PAGE_EVENTS = 2000
-const PAGE_BYTES = 256 * 1024
-/** Pages held by all readers that catch up at once: each gets less when they are many. */
-const ALL_PAGES_BYTES = 64 * 1024 * 1024
-const MIN_PAGE_BYTES = 16 * 1024
 const SWEEP_MS = 1000
 const READERS_PER_TURN = 500
 
@@ -49,34 +46,40 @@ export class Hub {
   readonly cursor: (offset: number) => string
   readonly #clock: Clock
   readonly #limits: HubLimits
+  readonly #report: (error: unknown) => void
   readonly #tail: Tail
+  readonly #catchUp: CatchUp
   readonly #fanOut: FanOut
   readonly #subscriptions = new Map<string, Subscription>()
   readonly #host: SubscriptionHost & { now: number }
   readonly #undo: (() => void)[]
-  #catchingUp = 0
   #sequence = 0
   #sweeping = false
   #state: 'ready' | 'draining' | 'failed' = 'ready'
 
   /** Fills the tail from the log: the commonest replay is the one after a restart. */
   static async open(options: HubOptions): Promise<Hub> {
-    const hub = new Hub(options)
-    await hub.#warm()
-    return hub
+    const { log, limits } = options
+    let newest = await newestEvents(log, limits.tailBytes)
+    // What was committed meanwhile would be missing from a tail that says it covers it.
+    while (newest.head !== log.head) newest = await newestEvents(log, limits.tailBytes)
+    return new Hub(options, new Tail(limits.tailBytes, newest))
   }
 
-  private constructor({ log, clock, limits }: HubOptions) {
+  private constructor({ log, clock, limits, report }: HubOptions, tail: Tail) {
     this.log = log
     this.cursor = (offset) => log.generations.cursor(offset)
     this.#clock = clock
     this.#limits = limits
-    this.#tail = new Tail(limits.tailBytes, log.head)
+    this.#report = report
+    this.#tail = tail
+    this.#catchUp = new CatchUp(log, tail)
     this.#fanOut = new FanOut(clock, log.head)
     this.#host = {
       limits,
       now: clock.monotonic(),
-      catchUp: (subscription, after) => void this.#catchUp(subscription, after),
+      catchUp: (subscription, after) =>
+        void this.#catchUp.step(subscription, after).catch((error) => this.#fail(subscription, error)),
       cursor: this.cursor,
       retryMs: (reason) => this.retryMs(reason),
       changed: (subscription, to) => this.#changed(subscription, to),
@@ -84,7 +87,7 @@ export class Hub {
     this.#undo = [
       log.onCommit((commit) => {
         this.#tail.push(commit)
-        return this.#fanOut.pass(commit)
+        return this.#fanOut.pass(commit)?.catch(report)
       }),
       log.onRemoval((removal) => {
         this.#tail.forget(removal)
@@ -152,10 +155,10 @@ export class Hub {
     const maxAgeMs = this.#limits.maxAgeMs * (0.9 + this.#clock.random() * 0.2)
     const subscription = new Subscription(this.#host, id, this.#fanOut.audience(filter), maxAgeMs)
     this.#subscriptions.set(id, subscription)
-    this.#catchingUp++
+    this.#catchUp.readers++
     resolveStart(this.log, filter, start, (position, toldHorizon, deliveries) =>
       subscription.start(position, toldHorizon, deliveries),
-    )?.catch(() => subscription.close('internal'))
+    )?.catch((error) => this.#fail(subscription, error))
     return subscription
   }
 
@@ -198,61 +201,27 @@ export class Hub {
     }
   }
 
-  async #warm(): Promise<void> {
-    const everything: Filter = {
-      patterns: [{ text: '**', exact: false, segments: [], open: true }],
-      types: [],
-      key: '',
-    }
-    const newest: StoredEvent[][] = []
-    let bytes = 0
-    let before = this.log.head + 1
-    while (before > 1 && bytes < this.#limits.tailBytes) {
-      const page = await this.log.readLast(before, everything, {
-        events: 10_000,
-        bytes: this.#limits.tailBytes - bytes,
-      })
-      newest.push(page.events)
-      for (const event of page.events) bytes += event.bytes
-      before = page.position
-    }
-    this.#tail.fill(newest.reverse().flat(), Math.max(0, before - 1))
-  }
-
   #changed(subscription: Subscription, to: SubscriptionState): void {
     if (to === 'live') {
-      this.#catchingUp--
+      this.#catchUp.readers--
       this.#fanOut.join(subscription)
       return
     }
     const wasLive = subscription.audience.members.has(subscription)
     this.#fanOut.leave(subscription)
-    if (to === 'catching-up') this.#catchingUp++
+    if (to === 'catching-up') this.#catchUp.readers++
     else {
-      if (!wasLive) this.#catchingUp--
+      if (!wasLive) this.#catchUp.readers--
       this.#subscriptions.delete(subscription.id)
       this.#fanOut.release(subscription.audience)
     }
   }
 
-  /** The splice of replay and live: if the tail covers the position there is no await between look-up and joining. */
-  async #catchUp(subscription: Subscription, after: number): Promise<void> {
-    const { filter } = subscription.audience
-    const share = Math.floor(ALL_PAGES_BYTES / Math.max(1, this.#catchingUp))
-    const bytes = Math.max(MIN_PAGE_BYTES, Math.min(PAGE_BYTES, share))
-    try {
-      if (this.#tail.covers(after)) {
-        const { batch, position } = subscription.audience.page(this.#tail, after, bytes)
-        const live = position >= this.#tail.head
-        subscription.found({ batch, position, horizon: this.log.horizon(filter), live })
-        return
-      }
-      const { events, position, horizon } = await this.log.read(after, filter, { events: PAGE_EVENTS, bytes })
-      const batch = events.length > 0 ? new Batch(events) : undefined
-      subscription.found({ batch, position, horizon, live: false })
-    } catch (error) {
-      subscription.close(error instanceof HubError && error.code === 'log-failed' ? 'log-failed' : 'internal')
-    }
+  #fail(subscription: Subscription, error: unknown): void {
+    // A log that failed or is being closed has said so itself, once and not for each reader.
+    const known = error instanceof HubError && (error.code === 'log-failed' || error.code === 'log-closed')
+    if (!known) this.#report(error)
+    subscription.close(known ? 'log-failed' : 'internal')
   }
 
   async #sweep(): Promise<void> {

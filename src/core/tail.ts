@@ -1,14 +1,39 @@
 import type { StoredEvent } from './event.ts'
-import type { Commit, Removal } from './event-log.ts'
-import { type Filter, filterTopic, filterType } from './filter.ts'
+import type { Commit, EventLog, Removal } from './event-log.ts'
+import { type Filter, filterTopic, filterType, parseFilter } from './filter.ts'
 
 /** How many events one step looks at: at most about a millisecond of the event loop. */
 const SCAN_STEP = 8192
+/** Events a look-up when the tail is filled at start. */
+const WARM_UP_EVENTS = 10_000
 
 export interface TailPage {
   events: StoredEvent[]
   /** Everything that matches up to here is in `events`. */
   position: number
+}
+
+export interface Newest {
+  /** Oldest first: every kept one above `floor`, up to `head`. */
+  events: readonly StoredEvent[]
+  floor: number
+  head: number
+}
+
+/** What to start a tail of `maxBytes` with. */
+export async function newestEvents(log: EventLog, maxBytes: number): Promise<Newest> {
+  const everything = parseFilter([], [])
+  const pages: StoredEvent[][] = []
+  let bytes = 0
+  const { head } = log
+  let before = head + 1
+  while (before > 1 && bytes < maxBytes) {
+    const page = await log.readLast(before, everything, { events: WARM_UP_EVENTS, bytes: maxBytes - bytes })
+    pages.push(page.events)
+    for (const event of page.events) bytes += event.bytes
+    before = page.position
+  }
+  return { events: pages.reverse().flat(), floor: Math.max(0, before - 1), head }
 }
 
 /**
@@ -25,10 +50,11 @@ export class Tail {
   #floor: number
   #head: number
 
-  constructor(maxBytes: number, head: number) {
+  constructor(maxBytes: number, { events, floor, head }: Newest) {
     this.#maxBytes = maxBytes
-    this.#floor = head
+    this.#floor = floor
     this.#head = head
+    this.#append(events)
   }
 
   get bytes(): number {
@@ -37,12 +63,6 @@ export class Tail {
 
   get head(): number {
     return this.#head
-  }
-
-  /** Fills the tail at start with the newest events, oldest first; every kept event above `floor` is among them. */
-  fill(events: readonly StoredEvent[], floor: number): void {
-    this.#floor = floor
-    this.#append(events)
   }
 
   push(commit: Commit): void {

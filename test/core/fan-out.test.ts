@@ -4,7 +4,7 @@ import { parseFilter } from '../../src/core/filter.ts'
 import { Hub } from '../../src/core/hub.ts'
 import type { Subscription } from '../../src/core/subscription.ts'
 import { systemClock } from '../../src/daemon/clock.ts'
-import { draft, memoryHub, testLimits } from '../support/hub.ts'
+import { draft, memoryHub, testLimits, unforeseen } from '../support/hub.ts'
 import { eventsOf, takeUntil } from '../support/reader.ts'
 
 const offsets = async (subscription: Subscription, count: number): Promise<number[]> =>
@@ -74,7 +74,7 @@ test('a failed log tells every stream and refuses publishes and streams', async 
       return typeof value === 'function' ? value.bind(target) : value
     },
   })
-  const hub = await Hub.open({ log: failing, clock: systemClock, limits: testLimits })
+  const hub = await Hub.open({ log: failing, clock: systemClock, limits: testLimits, report: unforeseen })
   const subscription = hub.subscribe({ filter: parseFilter([], []), start: undefined })
   subscription.take(1)
   fail(new HubError('log-failed', 'The disk is gone.'))

@@ -4,7 +4,7 @@ import { parseFilter } from '../../src/core/filter.ts'
 import { readHistory } from '../../src/core/history.ts'
 import { Hub } from '../../src/core/hub.ts'
 import { systemClock } from '../../src/daemon/clock.ts'
-import { draft, memoryHub, testLimits } from '../support/hub.ts'
+import { draft, memoryHub, testLimits, unforeseen } from '../support/hub.ts'
 import { eventsOf, takeUntil } from '../support/reader.ts'
 
 // A log may give fewer events than asked for; a slow disk and large events make it do so.
@@ -39,7 +39,7 @@ test('the newest page of history has each event once, however many reads it take
 })
 
 test('last=10 begins ten events back, however many reads that takes to find', async () => {
-  const hub = await Hub.open({ log, clock: systemClock, limits: testLimits })
+  const hub = await Hub.open({ log, clock: systemClock, limits: testLimits, report: unforeseen })
   const reader = hub.subscribe({ filter, start: { kind: 'last', count: 10 } })
   const taken = await takeUntil(reader, (deliveries) => eventsOf(deliveries).length >= 10)
   expect(eventsOf(taken).map(({ offset }) => offset)).toEqual(newest(10))
@@ -47,7 +47,7 @@ test('last=10 begins ten events back, however many reads that takes to find', as
 })
 
 test('a hub that starts over a log replays each event once, however many reads filled its memory', async () => {
-  const hub = await Hub.open({ log, clock: systemClock, limits: testLimits })
+  const hub = await Hub.open({ log, clock: systemClock, limits: testLimits, report: unforeseen })
   const reader = hub.subscribe({ filter, start: { kind: 'earliest' } })
   const taken = await takeUntil(reader, (deliveries) => eventsOf(deliveries).length >= EVENTS)
   expect(eventsOf(taken).map(({ offset }) => offset)).toEqual(newest(EVENTS))

@@ -20,6 +20,13 @@ export interface Retention {
   maxBytes?: number
 }
 
+/** Fails the test it happens in, as an uncaught error. */
+export function unforeseen(error: unknown): void {
+  queueMicrotask(() => {
+    throw error
+  })
+}
+
 /** A hub over the memory log, with limits small enough to be reached. */
 export async function memoryHub(limits: Partial<HubLimits> = {}, retention: Retention = {}, clock = systemClock) {
   const log = await openLog({
@@ -30,7 +37,7 @@ export async function memoryHub(limits: Partial<HubLimits> = {}, retention: Rete
     clock,
     warn: () => {},
   })
-  const hub = await Hub.open({ log, clock, limits: { ...testLimits, ...limits } })
+  const hub = await Hub.open({ log, clock, limits: { ...testLimits, ...limits }, report: unforeseen })
   return {
     hub,
     log,
