@@ -1,10 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { MAX_BODY_BYTES } from '../http/body.ts'
+import { MAX_BATCH_EVENTS } from '../http/publish/publication.ts'
 import { CommandFailure } from './failure.ts'
-import { type HubClient, refusalOf, retryAfterMs } from './hub-client.ts'
-
-/** What the hub takes in one request, with room for line breaks. */
-export const MAX_BATCH_EVENTS = 1000
-export const MAX_BATCH_BYTES = 8 * 1024 * 1024 - 64 * 1024
+import { failureOfAnswer, type HubClient, retryAfterMs } from './hub-client.ts'
 
 const MAX_TRIES = 10
 const FIRST_WAIT_MS = 250
@@ -42,7 +40,7 @@ export class BatchSender {
   /** Waits only while a full batch waits. `number` is the line's in its source. @throws what a batch before this one failed with. */
   async add(line: string, number: number): Promise<void> {
     const bytes = Buffer.byteLength(line) + 1
-    if (this.#lines.length >= MAX_BATCH_EVENTS || (this.#bytes > 0 && this.#bytes + bytes > MAX_BATCH_BYTES)) {
+    if (this.#lines.length >= MAX_BATCH_EVENTS || (this.#bytes > 0 && this.#bytes + bytes > MAX_BODY_BYTES)) {
       await this.#sending
       this.start()
     }
@@ -64,6 +62,8 @@ export class BatchSender {
       })
       .finally(() => {
         this.#sending = undefined
+        // What gathered meanwhile must not wait for a source that may be silent now.
+        this.start()
       })
   }
 
@@ -98,7 +98,7 @@ export class BatchSender {
       // Nothing of a refused batch was stored; a lost connection says nothing, so that one is not tried again.
       const temporary = response.status === 429 || response.status === 503
       if (!temporary || attempt === MAX_TRIES) {
-        const { message, hint, exitCode } = await refusalOf(response)
+        const { message, hint, exitCode } = await failureOfAnswer(response, this.#hub.url)
         throw new CommandFailure(`In the request that began with line ${first}: ${message}`, hint, exitCode)
       }
       await response.body?.cancel()

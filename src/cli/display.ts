@@ -19,7 +19,7 @@ export function plain(text: string): string {
 }
 
 /** `2026-11-22 12:00:00Z  orders/42  order.paid  {"total":99}` */
-export function eventLine({ topic, type, time, data }: ShownEvent): string {
+export function displayLine({ topic, type, time, data }: ShownEvent): string {
   const shown = typeof data === 'string' ? data : JSON.stringify(data)
   return `${[shortTime(time), topic, type, shown].map(plain).join('  ')}\n`
 }
@@ -28,9 +28,4 @@ export function eventLine({ topic, type, time, data }: ShownEvent): string {
 export function shortTime(time: string): string {
   const date = new Date(time)
   return Number.isNaN(date.getTime()) ? time : date.toISOString().replace('T', ' ').replace(/\.\d+/, '')
-}
-
-/** The exact JSON text on one line: outside strings a line break is only white space, inside there is none. */
-export function oneLine(json: string): string {
-  return json.replaceAll(/[\r\n]+/g, ' ')
 }

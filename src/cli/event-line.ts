@@ -7,9 +7,10 @@ export interface EventDefaults {
   type: string | undefined
 }
 
-/** A line as the data of an event: JSON if it is JSON (with its exact text), else text. */
-export function eventOfData({ text }: Line, defaults: EventDefaults): string {
-  const head = JSON.stringify({ topic: defaults.topic, type: defaults.type }).slice(0, -1)
+/** Text as the data of an event: JSON if it is JSON (with its exact text), else text. */
+export function eventOfData(text: string, fields: EventDefaults & { id?: string | undefined }): string {
+  const { topic, type, id } = fields
+  const head = JSON.stringify({ topic, type, id }).slice(0, -1)
   return `${head},"data":${isJson(text) ? text : JSON.stringify(text)}}`
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { CommandFailure } from './failure.ts'
-import { type HubClient, refusalOf, retryAfterMs } from './hub-client.ts'
+import { DEFAULT_URL, failureOfAnswer, type HubClient, retryAfterMs } from './hub-client.ts'
 
 /** What a stream brings, in order. `json` is the event document as the hub wrote it. */
 export type StreamItem =
@@ -60,7 +60,7 @@ export async function* follow(
       if (response.ok) yield* read(response, progress, signal)
       else {
         waitMs = retryAfterMs(response)
-        reason = reasonOf(await refusalOf(response))
+        reason = reasonOf(await failureOfAnswer(response, hub.url))
       }
     } catch (error) {
       if (signal.aborted) return
@@ -111,7 +111,7 @@ async function connect(
   const response = await hub.send('/events', { query, headers, signal })
   if (!response.ok) {
     if (TEMPORARY.has(response.status) && (progress.opened || response.headers.has('retry-after'))) return response
-    const failure = await refusalOf(response)
+    const failure = await failureOfAnswer(response, hub.url)
     throw progress.opened ? new Refused(failure) : failure
   }
   const type = response.headers.get('content-type')
@@ -119,7 +119,7 @@ async function connect(
   await response.body?.cancel()
   throw new CommandFailure(
     `${hub.url}/events answered with ${type}, not with a stream.`,
-    'mcp-sse subscribe --url with the address of a hub',
+    `mcp-sse subscribe --url ${DEFAULT_URL}`,
   )
 }
 

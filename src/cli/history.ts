@@ -1,3 +1,4 @@
+import { parseExact } from './exact-json.ts'
 import type { HubClient } from './hub-client.ts'
 
 const PAGE_EVENTS = 1000
@@ -23,7 +24,7 @@ export async function* history(hub: HubClient, query: URLSearchParams): AsyncGen
   if (started) asked.set('limit', String(PAGE_EVENTS))
   while (true) {
     const response = await hub.request('/events', { query: asked })
-    const { events, cursor, hasMore, truncated } = (await response.json()) as HistoryDocument
+    const { events, cursor, hasMore, truncated } = parseExact(await response.text()) as HistoryDocument
     yield { events, truncated }
     if (!hasMore || !asked.has('since') || asked.get('since') === 'now') return
     asked.set('since', cursor)

@@ -2,7 +2,8 @@ import type { Command } from 'commander'
 import { CommandFailure, usageFailure } from './failure.ts'
 import type { Io } from './io.ts'
 
-const DEFAULT_URL = 'http://127.0.0.1:3000'
+/** Where a hub listens that was told nothing. */
+export const DEFAULT_URL = 'http://127.0.0.1:3000'
 
 export interface HubRequest {
   method?: 'GET' | 'POST'
@@ -21,7 +22,7 @@ export function hubClient(options: { url?: string }, { env }: Pick<Io, 'env'>): 
   const [origin, text] = options.url ? ['--url', options.url] : ['MCP_SSE_URL', env.MCP_SSE_URL || DEFAULT_URL]
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || !/^https?:$/.test(url.protocol)) {
-    throw usageFailure(`${origin} is not an http or https URL: ${text}`, `mcp-sse … --url ${DEFAULT_URL}`)
+    throw usageFailure(`${origin} is not an http or https URL: ${text}`, `mcp-sse topics --url ${DEFAULT_URL}`)
   }
   return new HubClient(url.href.replace(/[?#].*$/, '').replace(/\/+$/, ''), env.MCP_SSE_KEY || undefined)
 }
@@ -60,7 +61,7 @@ export class HubClient {
   /** @throws CommandFailure with the hub's own sentence unless the answer is a success. */
   async request(path: string, request: HubRequest): Promise<Response> {
     const response = await this.send(path, request)
-    if (!response.ok) throw await refusalOf(response)
+    if (!response.ok) throw await failureOfAnswer(response, this.url)
     return response
   }
 }
@@ -77,22 +78,25 @@ function unreachable(url: string, error: unknown): CommandFailure {
 
 const MAX_SHOWN = 300
 
-/** What the hub said in its problem document, as a failure. Takes the body. */
-export async function refusalOf(response: Response): Promise<CommandFailure> {
+/** What the hub at `url` said in its problem document, as a failure. Takes the body. */
+export async function failureOfAnswer(response: Response, url: string): Promise<CommandFailure> {
   const text = await response.text()
   if (response.headers.get('content-type')?.startsWith('application/problem+json')) {
     const problem = parseProblem(text)
     if (problem) {
       const place = problem.pointer ? ` at ${problem.pointer}` : ''
-      return new CommandFailure(`${problem.detail} [${problem.code}${place}]`, hintFor(response.status))
+      return new CommandFailure(`${problem.detail} [${problem.code}${place}]`, hintFor(response.status, url))
     }
   }
   const location = response.headers.get('location')
-  if (location) return new CommandFailure(`The hub has moved to ${location}.`, `mcp-sse … --url ${location}`)
+  // The origin alone is safe to type: a path may hold what a shell obeys.
+  const moved = location === null ? null : URL.parse(location, response.url)
+  if (moved?.host)
+    return new CommandFailure(`The hub has moved to ${moved.href}.`, `mcp-sse topics --url ${moved.origin}`)
   const shown = text.trim().replaceAll(/\s+/g, ' ').slice(0, MAX_SHOWN)
   return new CommandFailure(
     `${response.url} answered ${response.status} ${response.statusText}, which is not the answer of a hub: ${shown}`,
-    'mcp-sse … --url with the address of a hub',
+    `mcp-sse topics --url ${DEFAULT_URL}`,
   )
 }
 
@@ -108,9 +112,9 @@ function parseProblem(text: string): { detail: string; code: string; pointer: st
   }
 }
 
-function hintFor(status: number): string {
-  if (status === 401 || status === 403) return 'MCP_SSE_KEY=<key> mcp-sse …'
-  if (status === 429 || status >= 500) return 'the same again in a moment'
+function hintFor(status: number, url: string): string {
+  if (status === 401 || status === 403) return `MCP_SSE_KEY=<key> mcp-sse topics --url ${url}`
+  if (status === 429 || status >= 500) return `curl ${url}/readyz`
   return 'mcp-sse --help'
 }
 

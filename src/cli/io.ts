@@ -32,8 +32,8 @@ export function processIo(): Io {
   return {
     env: process.env,
     cwd: process.cwd(),
-    // Bun keeps the files of an executable under this root.
-    mode: /^(\/\$bunfs\/|[A-Z]:[\\/]~BUN[\\/])/.test(import.meta.path) ? 'executable' : 'source',
+    // Bun keeps the files of an executable under this root; an installed package is started from anywhere as well.
+    mode: /^(\/\$bunfs\/|[A-Z]:[\\/]~BUN[\\/])|[\\/]node_modules[\\/]/.test(import.meta.path) ? 'executable' : 'source',
     stdin: standardInput(),
     stdout: output(process.stdout),
     stderr: output(process.stderr),

@@ -6,7 +6,7 @@ import { CommandFailure, usageFailure } from './failure.ts'
 import { addHubFlags, type HubClient, hubClient } from './hub-client.ts'
 import type { Io } from './io.ts'
 import { Progress } from './progress.ts'
-import { readLines, readText } from './stdin-lines.ts'
+import { type Line, readLines, readText } from './stdin-lines.ts'
 import type { Configure } from './verb.ts'
 
 interface PublishOptions {
@@ -70,21 +70,34 @@ async function publishOne(
   io: Io,
 ): Promise<string> {
   const body = data === '-' ? await readText(io.stdin.read()) : data
-  const query = new URLSearchParams()
-  if (options.type !== undefined) query.set('type', options.type)
-  if (options.id !== undefined) query.set('id', options.id)
-  const path = `/events/${topic.split('/').map(encodeURIComponent).join('/')}`
-  const headers = { 'content-type': 'text/plain; charset=utf-8' }
-  const response = await hub.request(path, { method: 'POST', query, headers, body })
+  const response = await (fitsPath(topic) ? sendData : sendEvent)(hub, topic, body, options)
   const receipt = (await response.json()) as { cursor: string; topic: string; type: string; duplicate?: boolean }
   if (options.json) return `${JSON.stringify(receipt)}\n`
   const again = receipt.duplicate ? '  (was there already)' : ''
   return `${receipt.cursor}  ${plain(receipt.topic)}  ${plain(receipt.type)}${again}\n`
 }
 
+/** Whether a URL can say the topic: parsers take `.` and `..` for steps, also when they are percent-encoded. */
+function fitsPath(topic: string): boolean {
+  return topic.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..')
+}
+
+function sendData(hub: HubClient, topic: string, body: string, { type, id }: PublishOptions): Promise<Response> {
+  const query = new URLSearchParams()
+  if (type !== undefined) query.set('type', type)
+  if (id !== undefined) query.set('id', id)
+  const path = `/events/${topic.split('/').map(encodeURIComponent).join('/')}`
+  return hub.request(path, { method: 'POST', query, headers: { 'content-type': 'text/plain; charset=utf-8' }, body })
+}
+
+function sendEvent(hub: HubClient, topic: string, data: string, { type, id }: PublishOptions): Promise<Response> {
+  const body = eventOfData(data, { topic, type, id })
+  return hub.request('/events', { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+}
+
 async function publishLines(hub: HubClient, topic: string, options: PublishOptions, io: Io): Promise<string> {
   const defaults: EventDefaults = { topic, type: options.type }
-  const eventOf = options.lines ? eventOfData : eventOfObject
+  const eventOf = (line: Line) => (options.lines ? eventOfData(line.text, defaults) : eventOfObject(line, defaults))
   const sender = new BatchSender(hub)
   const progress = new Progress(io.stderr, io.stdin.size)
   let bytes = 0
@@ -92,7 +105,7 @@ async function publishLines(hub: HubClient, topic: string, options: PublishOptio
     for await (const lines of readLines(io.stdin.read())) {
       for (const line of lines) {
         bytes += line.text.length + 1
-        await sender.add(eventOf(line, defaults), line.number)
+        await sender.add(eventOf(line), line.number)
       }
       sender.start()
       await progress.update(bytes, sender.published.events)

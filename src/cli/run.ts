@@ -17,6 +17,7 @@ bearer token.
 
 /** Verbs whose flags are configuration: a wrong one is a wrong configuration. */
 const CONFIGURED = ['serve', 'config']
+const FLAG_ERRORS = ['commander.unknownOption', 'commander.optionMissingArgument']
 
 /** Runs one command line. Every failure is printed here and nowhere else. @returns the exit code */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
@@ -80,7 +81,7 @@ function commandLineFailure(error: CommanderError, argv: readonly string[], prog
   const [problem = '', suggestion = ''] = error.message.replace(/^error: /, '').split('\n')
   const sentence = `${capital(problem.replace(/\.$/, ''))}.${suggestion.replace(/^\((.*)\)$/, ' $1')}`
   const verb = program.commands.find((command) => command.name() === argv[0])?.name()
-  const wrongFlag = error.code === 'commander.unknownOption' && verb !== undefined && CONFIGURED.includes(verb)
+  const wrongFlag = FLAG_ERRORS.includes(error.code) && verb !== undefined && CONFIGURED.includes(verb)
   return new CommandFailure(sentence, `mcp-sse ${verb ? `${verb} ` : ''}--help`, wrongFlag ? BAD_CONFIG : USAGE, error)
 }
 

@@ -2,6 +2,7 @@ import { version } from '../../package.json'
 import type { LoadedConfig } from '../config/load.ts'
 import { Hub } from '../core/hub.ts'
 import { systemClock } from '../daemon/clock.ts'
+import { createLogLines } from '../daemon/log-lines.ts'
 import { StopSignal } from '../daemon/stop-signal.ts'
 import { createApp } from '../http/app.ts'
 import { type Listeners, listen } from '../http/listen.ts'
@@ -17,40 +18,46 @@ const IDLE_TIMEOUT_S = { least: 60, most: 255 }
 /** Composes the hub and runs it until it is told to stop. @returns the exit code, once everything is closed */
 export async function serve({ config, warnings }: LoadedConfig, io: Io): Promise<number> {
   const stop = new StopSignal()
-  const say = (line: string): void => void io.stderr.write(`mcp-sse: ${line}\n`)
-  for (const warning of warnings) say(warning)
+  const lines = createLogLines({
+    level: config.logLevel,
+    // Where nobody reads the lines any more there is nobody to tell so either.
+    write: (line) => void io.stderr.write(`mcp-sse: ${line}\n`).catch(() => {}),
+  })
+  for (const warning of warnings) lines.warn(warning)
   const log = await openLog({
     durability: config.durability,
     directory: config.dataDir,
     retention: config.retention,
     pending: { events: PENDING_EVENTS, bytes: config.limits.pendingBytes },
     clock: systemClock,
-    warn: say,
+    warn: lines.warn,
   })
   let listeners: Listeners | undefined
   let hub: Hub | undefined
   let exitCode = DONE
+  const failed = Promise.withResolvers<void>()
   log.onFailure((error) => {
-    say(`${error.message} The hub stops; what was acknowledged is kept.`)
+    lines.error(`${error.message} The hub stops; what was acknowledged is kept.`)
+    // Also when it fails while it is being stopped: publishes in flight were refused.
+    exitCode = IO_ERROR
+    failed.resolve()
     stop.fail()
   })
   try {
-    const limits = { ...config.stream, ...config.limits, tailBytes: TAIL_BYTES }
+    const limits = { ...config.stream, ...config.limits, pendingEvents: PENDING_EVENTS, tailBytes: TAIL_BYTES }
     const report = (error: unknown): void =>
-      say(`internal error: ${error instanceof Error ? (error.stack ?? error.message) : error}`)
+      lines.error(`internal error: ${error instanceof Error ? (error.stack ?? error.message) : error}`)
     hub = await Hub.open({ log, clock: systemClock, limits, report })
     listeners = await listen({
       app: appFor(hub, config, report),
       hosts: config.hosts,
       port: config.port,
-      onMissing: (host) => say(`this machine has no ${host}; listening without it.`),
+      onMissing: (host) => lines.info(`this machine has no ${host}; listening without it.`),
     })
     await io.stdout.write(welcome(config, listeners))
-    if ((await stop.wait()) === 'failure') exitCode = IO_ERROR
-    else if (config.drain.delayMs > 0) {
-      hub.refuseNew()
-      await Bun.sleep(config.drain.delayMs)
-    }
+    await stop.wait()
+    hub.refuseNew()
+    await Promise.race([Bun.sleep(config.drain.delayMs), failed.promise])
   } finally {
     await end(hub, listeners, config.drain.timeoutMs)
     await log.close()

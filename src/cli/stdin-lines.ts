@@ -1,7 +1,8 @@
+import { MAX_BODY_BYTES } from '../http/body.ts'
 import { CommandFailure } from './failure.ts'
 
-/** Above any line that could be published: a batch has at most this much. */
-const MAX_LINE_BYTES = 8 * 1024 * 1024
+/** Above any line that could be published. */
+const MAX_LINE_BYTES = MAX_BODY_BYTES
 
 export interface Line {
   /** From 1. */
@@ -28,8 +29,8 @@ export async function* readLines(stream: ReadableStream<Uint8Array>): AsyncGener
     const lines = split(decode(decoder, chunk, number))
     if (rest.length > MAX_LINE_BYTES) {
       throw new CommandFailure(
-        `Line ${number + 1} is longer than 8 MiB.`,
-        'smaller events: the data of one has at most 252 KiB',
+        `Line ${number + 1} is longer than 8 MiB; the data of an event has at most 252 KiB.`,
+        'mcp-sse publish --help',
       )
     }
     if (lines.length > 0) yield lines
@@ -46,8 +47,8 @@ export async function readText(stream: ReadableStream<Uint8Array>): Promise<stri
     text += decode(decoder, chunk, 0)
     if (text.length > MAX_LINE_BYTES) {
       throw new CommandFailure(
-        'The data on stdin is longer than 8 MiB.',
-        'mcp-sse publish TOPIC - --lines, for an event a line',
+        'The data on stdin is longer than 8 MiB; that of an event has at most 252 KiB.',
+        'mcp-sse publish TOPIC - --lines',
       )
     }
   }

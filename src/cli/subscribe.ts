@@ -1,5 +1,7 @@
 import { InvalidArgumentError } from 'commander'
-import { eventLine, oneLine, plain, type ShownEvent } from './display.ts'
+import { oneLine } from '../sse/encode.ts'
+import { displayLine, plain, type ShownEvent } from './display.ts'
+import { parseExact } from './exact-json.ts'
 import { DONE } from './exit.ts'
 import { usageFailure } from './failure.ts'
 import { follow, parseControl, type StreamItem } from './follow.ts'
@@ -62,7 +64,8 @@ async function printLive(hub: HubClient, query: URLSearchParams, options: Subscr
     let text = ''
     for (const item of items) {
       if (item.kind === 'event') {
-        if (left-- > 0) text += options.json ? `${oneLine(item.json)}\n` : eventLine(JSON.parse(item.json))
+        if (left-- > 0)
+          text += options.json ? `${oneLine(item.json)}\n` : displayLine(parseExact(item.json) as ShownEvent)
         continue
       }
       const notice = noticeOf(item)
@@ -79,7 +82,7 @@ async function printHistory(hub: HubClient, query: URLSearchParams, options: Sub
     if (truncated) await io.stderr.write('mcp-sse: gap: events from here on were removed by retention.\n')
     const shown = events.slice(0, left)
     left -= shown.length
-    const text = shown.map((event) => (options.json ? `${JSON.stringify(event)}\n` : eventLine(event as ShownEvent)))
+    const text = shown.map((event) => (options.json ? `${JSON.stringify(event)}\n` : displayLine(event as ShownEvent)))
     if (text.length > 0) await io.stdout.write(text.join(''))
     if (left <= 0) return
   }

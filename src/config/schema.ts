@@ -36,7 +36,8 @@ export const configSchema = z.strictObject({
     env: 'HOST',
   }),
   cors_origin: unset(origins(), {
-    description: 'Origins whose pages may read and publish.',
+    description:
+      'Origins whose pages may read and publish; * lets every page read and none but those on this machine publish.',
     defaultText: 'pages on this machine',
     example: '["https://app.example"]',
     env: 'CORS_ORIGIN',
@@ -47,8 +48,8 @@ export const configSchema = z.strictObject({
     example: '"/var/lib/mcp-sse"',
     env: 'DATA_DIR',
   }),
-  log_level: key(choice(['debug', 'info', 'warn', 'error']), 'info', {
-    description: 'The least severe lines to log.',
+  log_level: key(choice(['info', 'warn', 'error']), 'info', {
+    description: 'The least severe lines written to stderr while it runs.',
     env: 'LOG_LEVEL',
   }),
   durability: key(choice(['full', 'normal', 'memory']), 'full', {

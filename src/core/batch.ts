@@ -1,4 +1,4 @@
-import type { StoredEvent } from './event.ts'
+import { EVENT_OVERHEAD_BYTES, type StoredEvent } from './event.ts'
 
 /** Turns events, in order, into the bytes one format sends for them. */
 export type EncodeEvents = (events: readonly StoredEvent[]) => Uint8Array
@@ -21,7 +21,7 @@ export class Batch {
   constructor(events: readonly StoredEvent[]) {
     this.events = events
     let bytes = 0
-    for (const event of events) bytes += event.bytes
+    for (const event of events) bytes += event.bytes + EVENT_OVERHEAD_BYTES
     this.bytes = bytes
   }
 

@@ -1,5 +1,7 @@
+import type { Audience } from './audience.ts'
 import { Batch } from './batch.ts'
-import type { EventLog } from './event-log.ts'
+import type { Clock } from './clock.ts'
+import type { EventLog, Removal } from './event-log.ts'
 import type { Subscription } from './subscription.ts'
 import type { Tail } from './tail.ts'
 
@@ -8,6 +10,16 @@ const PAGE_BYTES = 256 * 1024
 /** What all readers that catch up hold at once: each gets smaller pages when they are many. */
 const ALL_PAGES_BYTES = 64 * 1024 * 1024
 const MIN_PAGE_BYTES = 16 * 1024
+/** Pages of the tail that are kept for others, all audiences together: at most 4 MiB, and their bytes. */
+const SHARED_PAGES = 16
+
+interface SharedPage {
+  audience: Audience
+  from: number
+  head: number
+  batch: Batch | undefined
+  position: number
+}
 
 /**
  * How a subscription that is behind comes to be live: pages of the log, then pages of the tail, then the splice. Where
@@ -16,12 +28,34 @@ const MIN_PAGE_BYTES = 16 * 1024
 export class CatchUp {
   readonly #log: EventLog
   readonly #tail: Tail
-  /** How many subscriptions are catching up. */
-  readers = 0
+  readonly #clock: Clock
+  #readers = 0
+  /** Readers that a burst threw back ask for the same pages. Empty when nobody is catching up. */
+  #shared: SharedPage[] = []
+  #erasures = 0
 
-  constructor(log: EventLog, tail: Tail) {
+  constructor(log: EventLog, tail: Tail, clock: Clock) {
     this.#log = log
     this.#tail = tail
+    this.#clock = clock
+  }
+
+  enter(): void {
+    this.#readers++
+  }
+
+  leave(): void {
+    if (--this.#readers === 0) this.#shared = []
+  }
+
+  forget({ erased }: Removal): void {
+    this.#shared = []
+    if (erased) this.#erasures++
+  }
+
+  /** How often something was erased: what was read from the log before the last time may hold it. */
+  get erasures(): number {
+    return this.#erasures
   }
 
   /** Tells `subscription` what comes after the offset `after`. @throws as `EventLog.read` */
@@ -29,21 +63,31 @@ export class CatchUp {
     const { filter, audience } = subscription
     const bytes = this.#pageBytes()
     if (this.#tail.covers(after)) {
-      const { batch, position } = audience.page(this.#tail, after, bytes)
-      subscription.found({
-        batch,
-        position,
-        horizon: this.#log.horizon(filter),
-        live: position >= this.#tail.head,
-      })
+      const { batch, position } = this.#tailPage(audience, after, bytes)
+      const live = position >= this.#tail.head
+      // A long stretch without a match is looked through in turns.
+      if (!batch && !live) await this.#clock.yield()
+      subscription.found({ batch, position, horizon: this.#log.horizon(filter), live })
       return
     }
+    const before = this.#erasures
     const { events, position, horizon } = await this.#log.read(after, filter, { events: PAGE_EVENTS, bytes })
+    if (this.#erasures !== before) return this.step(subscription, after)
     subscription.found({ batch: events.length > 0 ? new Batch(events) : undefined, position, horizon, live: false })
   }
 
+  #tailPage(audience: Audience, from: number, bytes: number): SharedPage {
+    const { head } = this.#tail
+    const known = this.#shared.find((page) => page.audience === audience && page.from === from && page.head === head)
+    if (known) return known
+    const { events, position } = this.#tail.after(from, audience.filter, bytes)
+    const page = { audience, from, head, batch: events.length > 0 ? new Batch(events) : undefined, position }
+    this.#shared = [page, ...this.#shared.slice(0, SHARED_PAGES - 1)]
+    return page
+  }
+
   #pageBytes(): number {
-    const share = Math.floor(ALL_PAGES_BYTES / Math.max(1, this.readers))
+    const share = Math.floor(ALL_PAGES_BYTES / Math.max(1, this.#readers))
     return Math.max(MIN_PAGE_BYTES, Math.min(PAGE_BYTES, share))
   }
 }

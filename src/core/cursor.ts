@@ -27,7 +27,9 @@ export function parseCursor(text: string): Cursor | undefined {
 export function requireCursor(text: string): Cursor {
   const cursor = parseCursor(text)
   if (!cursor) {
-    throw new HubError('invalid-cursor', 'A cursor looks like k3f9a2b7.1042; take it from an event or from $open.')
+    throw new HubError('invalid-cursor', 'A cursor looks like k3f9a2b7.1042; take it from an event or from $open.', {
+      pointer: '/cursor',
+    })
   }
   return cursor
 }

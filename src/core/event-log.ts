@@ -25,6 +25,15 @@ export interface Commit {
 
 /** What retention or erasing took away: the tail and other copies forget it too. */
 export interface Removal {
+  /** All that is gone by it lies above this offset (0 when an erased topic was not looked into). */
+  readonly from: number
+  /**
+   * Nothing above this offset is gone by it. Retention: the highest offset that went in this step. Erasing: the event's
+   * offset, or of a topic the newest offset of the log when it was asked for (that may be another topic's event).
+   */
+  readonly upTo: number
+  /** Erased on demand, which is no gap; else retention took it, and `horizon` has moved. */
+  readonly erased: boolean
   /** Whether an event, or an event at or below the offsets looked at, is gone. Pure. */
   gone(event: { offset: number; topic: string }): boolean
 }
@@ -124,7 +133,11 @@ export interface EventLog {
   /** Topics in byte order after `after` that match. */
   topics(filter: Filter, after: string | undefined, limit: number): Promise<TopicsPage>
 
-  /** Erases events for good (their bytes are overwritten). Resolves to how many there were. Not a gap. */
+  /**
+   * Erases events for good (their bytes are overwritten). Resolves to how many there were. Not a gap.
+   * @throws HubError `overloaded`: they are gone from the log, but another program's reading keeps their bytes in a file
+   * for now; the next `erase` (of anything) or `trim` goes on. `disk-full`, `log-failed`, `log-closed`
+   */
   erase(what: { offset: number } | { topic: string }): Promise<number>
 
   /** Applies retention once, in small steps. The implementation also does so by itself. */

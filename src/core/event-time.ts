@@ -10,13 +10,20 @@ const RFC3339 =
  * @throws HubError `invalid-time`
  */
 export function requireTime(time: string, pointer = '/time'): string {
-  const match = RFC3339.exec(time)
-  if (!match || Number(match[3]) < 1 || Number(match[3]) > daysInMonth(Number(match[1]), Number(match[2]))) {
+  if (!isTime(time)) {
     throw new HubError('invalid-time', 'A time is an RFC 3339 date and time such as 2026-11-22T12:00:00.000Z.', {
       pointer,
     })
   }
   return time
+}
+
+/** Whether it is an RFC 3339 time of a day that is in the calendar. */
+export function isTime(text: string): boolean {
+  const match = RFC3339.exec(text)
+  if (!match) return false
+  const day = Number(match[3])
+  return day >= 1 && day <= daysInMonth(Number(match[1]), Number(match[2]))
 }
 
 /** 0 for a month that is none. */

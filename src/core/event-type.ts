@@ -32,14 +32,16 @@ export interface TypeFilter {
 }
 
 /** `order.paid`, or `order.*`. @throws HubError `invalid-type` */
-export function parseTypeFilter(text: string): TypeFilter {
+export function parseTypeFilter(text: string, pointer?: string): TypeFilter {
   if (text === '*') return { text: '', prefix: true }
   if (text.endsWith('.*')) {
     const prefix = text.slice(0, -1)
     if (!prefix.includes('*') && checkType(prefix) === undefined) return { text: prefix, prefix: true }
   }
   if (!text.includes('*') && checkType(text) === undefined) return { text, prefix: false }
-  throw new HubError('invalid-type', `A type filter is an exact type or a prefix such as order.*, not "${text}".`)
+  throw new HubError('invalid-type', `A type filter is an exact type or a prefix such as order.*, not "${text}".`, {
+    pointer,
+  })
 }
 
 export function matchesType(filter: TypeFilter, type: string): boolean {

@@ -24,6 +24,9 @@ export interface StoredEvent extends Draft {
   received: number
 }
 
+/** What an event in memory weighs besides its text: the object, its strings' headers, its place in arrays (measured). */
+export const EVENT_OVERHEAD_BYTES = 200
+
 /** The public shape (DESIGN 3.1). */
 export interface EventDocument {
   id: string

@@ -2,7 +2,7 @@ import { Audience } from './audience.ts'
 import { Batch } from './batch.ts'
 import type { Clock } from './clock.ts'
 import type { StoredEvent } from './event.ts'
-import type { Commit } from './event-log.ts'
+import type { Commit, Removal } from './event-log.ts'
 import { type Filter, filterType } from './filter.ts'
 import type { Subscription } from './subscription.ts'
 import { TopicIndex } from './topic-index.ts'
@@ -19,6 +19,8 @@ export class FanOut {
   readonly #audiences = new Map<string, Audience>()
   readonly #index = new TopicIndex<Audience>()
   #passes: Promise<void> | undefined
+  /** Since when passes wait for one another. */
+  #erased: Removal[] = []
   #done: number
 
   constructor(clock: Clock, head: number) {
@@ -51,8 +53,9 @@ export class FanOut {
     if (--audience.subscribers === 0) this.#audiences.delete(audience.filter.key)
   }
 
-  forgetPages(): void {
-    for (const audience of this.#audiences.values()) audience.forgetPages()
+  /** What was erased is not offered by passes that are still to come either. */
+  forget(removal: Removal): void {
+    if (removal.erased && this.#passes) this.#erased.push(removal)
   }
 
   /** The caller has taken everything up to the head, in the same synchronous step. */
@@ -84,7 +87,9 @@ export class FanOut {
   #track(pass: Promise<void>): Promise<void> {
     this.#passes = pass
     const settled = (): void => {
-      if (this.#passes === pass) this.#passes = undefined
+      if (this.#passes !== pass) return
+      this.#passes = undefined
+      this.#erased = []
     }
     pass.then(settled, settled)
     return pass
@@ -105,17 +110,36 @@ export class FanOut {
 
   async #offerInTurns(batches: readonly [Audience, Batch][]): Promise<void> {
     let offered = 0
-    for (const [audience, batch] of batches) {
+    for (const [audience, matched] of batches) {
+      let erasures = this.#erased.length
+      let batch = this.#kept(matched)
       // Members that join during a pause have taken this batch from the tail; offer() knows it by the offset.
       for (const subscription of audience.members) {
-        subscription.offer(batch)
+        if (this.#erased.length !== erasures) {
+          erasures = this.#erased.length
+          batch = this.#kept(matched)
+        }
+        if (batch) subscription.offer(batch)
         if (++offered % READERS_PER_TURN === 0) await this.#clock.yield()
       }
     }
   }
 
+  /** What is left of a batch after what was erased since passes wait. */
+  #kept(batch: Batch): Batch | undefined {
+    if (this.#erased.length === 0) return batch
+    const events = batch.events.filter((event) => !this.#erased.some((removal) => removal.gone(event)))
+    if (events.length === batch.events.length) return batch
+    return events.length > 0 ? new Batch(events) : undefined
+  }
+
   /** Nearly every audience gets one event of the commit or all of them: those batches, and their bytes, are shared. */
-  #match({ events }: Commit): [Audience, Batch][] {
+  #match(commit: Commit): [Audience, Batch][] {
+    const erased = this.#erased
+    const events =
+      erased.length === 0
+        ? commit.events
+        : commit.events.filter((event) => !erased.some((removal) => removal.gone(event)))
     const touched: Audience[] = []
     for (const event of events) {
       this.#index.match(event.topic, (audience) => {

@@ -13,25 +13,34 @@ export interface Filter {
   key: string
 }
 
-/** @throws HubError `invalid-pattern`, `invalid-type`, `invalid-query` when there are too many. */
-export function parseFilter(patterns: readonly string[], types: readonly string[]): Filter {
+/**
+ * `named` is what the asker calls the two, for the pointers of refusals.
+ * @throws HubError `invalid-pattern`, `invalid-type`, `invalid-query` when there are too many.
+ */
+export function parseFilter(
+  patterns: readonly string[],
+  types: readonly string[],
+  named = { patterns: '/topic', types: '/type' },
+): Filter {
   if (patterns.length > MAX_PATTERNS) {
     throw new HubError(
       'invalid-query',
       `A request names at most ${MAX_PATTERNS} topics; use a pattern such as orders/**.`,
+      { pointer: named.patterns },
     )
   }
   if (types.length > MAX_TYPE_FILTERS) {
     throw new HubError(
       'invalid-query',
       `A request names at most ${MAX_TYPE_FILTERS} types; use a prefix such as order.*.`,
+      { pointer: named.types },
     )
   }
   const wanted = [...new Set(patterns.length > 0 ? patterns : ['**'])].sort()
   const kinds = [...new Set(types)].sort()
   return {
-    patterns: wanted.map(parsePattern),
-    types: kinds.map(parseTypeFilter),
+    patterns: wanted.map((text) => parsePattern(text, named.patterns)),
+    types: kinds.map((text) => parseTypeFilter(text, named.types)),
     key: JSON.stringify([wanted, kinds]),
   }
 }

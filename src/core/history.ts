@@ -15,7 +15,7 @@ export interface HistoryPage {
 }
 
 const MAX_PAGE_BYTES = 8 * 1024 * 1024
-/** Look-ups in the log for one answer: a rare type in a long log is found over several requests, not in one long one. */
+/** Look-ups in the log for one answer from a start: a rare type in a long log is found over several requests. */
 const MAX_STEPS = 64
 
 /** A page of history: after the start, or without one the newest `limit`. */
@@ -47,7 +47,8 @@ async function newest(log: EventLog, filter: Filter, limit: number): Promise<His
   let count = 0
   let bytes = 0
   let before = head + 1
-  for (let step = 0; step < MAX_STEPS && before > 1 && count < limit && bytes < MAX_PAGE_BYTES; step++) {
+  // To the end: a page without a start has no cursor to go on backwards from, and each step is short.
+  while (before > 1 && count < limit && bytes < MAX_PAGE_BYTES) {
     const page = await log.readLast(before, filter, { events: limit - count, bytes: MAX_PAGE_BYTES - bytes })
     pages.push(page.events)
     count += page.events.length

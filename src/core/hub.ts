@@ -7,14 +7,15 @@ import type { EventLog, Receipt } from './event-log.ts'
 import { FanOut } from './fan-out.ts'
 import type { Filter } from './filter.ts'
 import { type HistoryPage, readHistory } from './history.ts'
-import { resolveStart, type Start } from './start.ts'
+import { type Begin, resolveStart, type Start } from './start.ts'
 import { Subscription, type SubscriptionHost, type SubscriptionLimits, type SubscriptionState } from './subscription.ts'
 import { newestEvents, Tail } from './tail.ts'
 
 export interface HubLimits extends SubscriptionLimits {
   /** Streams at once; one more is told to come back. */
   connections: number
-  /** Bytes of drafts accepted and not yet durable. */
+  /** Drafts accepted and not yet durable, and their bytes. */
+  pendingEvents: number
   pendingBytes: number
   /** Bytes of recent events kept in memory. */
   tailBytes: number
@@ -73,7 +74,7 @@ export class Hub {
     this.#limits = limits
     this.#report = report
     this.#tail = tail
-    this.#catchUp = new CatchUp(log, tail)
+    this.#catchUp = new CatchUp(log, tail, clock)
     this.#fanOut = new FanOut(clock, log.head)
     this.#host = {
       limits,
@@ -87,11 +88,13 @@ export class Hub {
     this.#undo = [
       log.onCommit((commit) => {
         this.#tail.push(commit)
-        return this.#fanOut.pass(commit)?.catch(report)
+        return this.#fanOut.pass(commit)
       }),
       log.onRemoval((removal) => {
         this.#tail.forget(removal)
-        this.#fanOut.forgetPages()
+        this.#fanOut.forget(removal)
+        this.#catchUp.forget(removal)
+        if (removal.erased) for (const subscription of this.#subscriptions.values()) subscription.forget(removal)
       }),
       log.onFailure(() => {
         this.#state = 'failed'
@@ -118,19 +121,16 @@ export class Hub {
     return this.#fanOut.audiences
   }
 
-  get tailBytes(): number {
-    return this.#tail.bytes
-  }
-
   /**
    * Whether a publish body of `bytes` may be read now: asked before it is.
    * @throws HubError `overloaded`, `draining`, `log-failed`
    */
   admit(bytes: number): void {
     this.#requireOpen()
-    const waiting = this.log.pressure.bytes
+    const waiting = this.log.pressure
     // A body larger than all the room is let in when it is alone: its own limit is checked where it is read.
-    if (waiting > 0 && waiting + bytes > this.#limits.pendingBytes) {
+    const tooMuch = waiting.bytes > 0 && waiting.bytes + bytes > this.#limits.pendingBytes
+    if (tooMuch || waiting.events >= this.#limits.pendingEvents) {
       throw new HubError('overloaded', 'More is being published than the disk takes; try again in a moment.', {
         retryAfterMs: 1000,
       })
@@ -155,15 +155,19 @@ export class Hub {
     const maxAgeMs = this.#limits.maxAgeMs * (0.9 + this.#clock.random() * 0.2)
     const subscription = new Subscription(this.#host, id, this.#fanOut.audience(filter), maxAgeMs)
     this.#subscriptions.set(id, subscription)
-    this.#catchUp.readers++
-    resolveStart(this.log, filter, start, (position, toldHorizon, deliveries) =>
-      subscription.start(position, toldHorizon, deliveries),
-    )?.catch((error) => this.#fail(subscription, error))
+    this.#catchUp.enter()
+    const begin: Begin = (position, toldHorizon, deliveries) => subscription.start(position, toldHorizon, deliveries)
+    const wanted = (): boolean => subscription.state !== 'closed'
+    resolveStart(this.log, filter, start, begin, wanted)?.catch((error) => this.#fail(subscription, error))
     return subscription
   }
 
-  history(query: { filter: Filter; start: Start | undefined; limit: number }): Promise<HistoryPage> {
-    return readHistory(this.log, query)
+  async history(query: { filter: Filter; start: Start | undefined; limit: number }): Promise<HistoryPage> {
+    for (;;) {
+      const before = this.#catchUp.erasures
+      const page = await readHistory(this.log, query)
+      if (this.#catchUp.erasures === before) return page
+    }
   }
 
   /** How long a client that is told to come back should wait, in milliseconds; never the same for two of them. */
@@ -182,7 +186,7 @@ export class Hub {
   /** No more publishes or new streams; every stream is told and ended. Resolves when all have been told. */
   async drain(): Promise<void> {
     this.refuseNew()
-    await this.#closeAll('shutdown')
+    await this.#closeAll(this.#state === 'failed' ? 'log-failed' : 'shutdown')
   }
 
   /** Releases what the hub registered. The log is its owner's to close. */
@@ -203,15 +207,15 @@ export class Hub {
 
   #changed(subscription: Subscription, to: SubscriptionState): void {
     if (to === 'live') {
-      this.#catchUp.readers--
+      this.#catchUp.leave()
       this.#fanOut.join(subscription)
       return
     }
     const wasLive = subscription.audience.members.has(subscription)
     this.#fanOut.leave(subscription)
-    if (to === 'catching-up') this.#catchUp.readers++
+    if (to === 'catching-up') this.#catchUp.enter()
     else {
-      if (!wasLive) this.#catchUp.readers--
+      if (!wasLive) this.#catchUp.leave()
       this.#subscriptions.delete(subscription.id)
       this.#fanOut.release(subscription.audience)
     }

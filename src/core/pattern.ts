@@ -15,7 +15,7 @@ export interface Pattern {
 }
 
 /** @throws HubError `invalid-pattern` */
-export function parsePattern(text: string): Pattern {
+export function parsePattern(text: string, pointer?: string): Pattern {
   const segments = text.split('/')
   const open = segments.at(-1) === '**'
   if (open) segments.pop()
@@ -24,13 +24,14 @@ export function parsePattern(text: string): Pattern {
       throw new HubError(
         'invalid-pattern',
         `In the pattern "${text}" a * must be a whole segment (orders/*), and ** must be the last one (orders/**).`,
+        { pointer },
       )
     }
   }
   // Everything but the wildcards follows the rules of topics; `**` and `/**` leave nothing else.
   const rest = segments.map((segment) => (segment === '*' ? 'x' : segment)).join('/')
   const refusal = checkTopic(open && rest === '' ? 'x' : rest)
-  if (refusal) throw new HubError('invalid-pattern', `The pattern cannot match any topic: ${refusal}`)
+  if (refusal) throw new HubError('invalid-pattern', `The pattern cannot match any topic: ${refusal}`, { pointer })
   return { text, exact: !open && !segments.includes('*'), segments, open }
 }
 

@@ -3,6 +3,7 @@ import type { Delivery } from './delivery.ts'
 import { parseDuration } from './duration.ts'
 import { HubError } from './errors.ts'
 import type { EventLog } from './event-log.ts'
+import { isTime } from './event-time.ts'
 import type { Filter } from './filter.ts'
 
 /** Where a reader wants to begin (DESIGN 5, "where to start"). */
@@ -16,8 +17,6 @@ export type Start =
 
 export const MAX_LAST = 1000
 const LAST_STEP_BYTES = 1024 * 1024
-
-const TIME = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/
 
 export interface StartRequest {
   /** `Last-Event-ID` header, else the query parameter. Never refused: a browser sends it back by itself, for ever. */
@@ -54,10 +53,8 @@ function parseSince(since: string, now: number): Start {
   const duration = parseDuration(since)
   if (duration !== undefined) return { kind: 'time', text: since, received: now - duration }
   // An unescaped + of a time zone arrives as a space.
-  const time = TIME.test(since.replace(/ (\d{2}:\d{2})$/, '+$1'))
-    ? Date.parse(since.replace(/ (\d{2}:\d{2})$/, '+$1'))
-    : Number.NaN
-  if (!Number.isNaN(time)) return { kind: 'time', text: since, received: time }
+  const time = since.replace(/ (\d{2}:\d{2})$/, '+$1')
+  if (isTime(time)) return { kind: 'time', text: since, received: Date.parse(time) }
   throw new HubError(
     'invalid-query',
     'since is now, earliest, a cursor, a time such as 2026-11-22T12:00:00Z, or a duration such as 10m.',
@@ -70,13 +67,14 @@ export type Begin = (position: number, toldHorizon: number, deliveries: readonly
 
 /**
  * Turns what was asked for into a place in this log and calls `begin` once with it: at once where the answer is in memory
- * (nothing is returned then), else when the promise resolves.
+ * (nothing is returned then), else when the promise resolves. A long search stops when nobody wants its answer any more.
  */
 export function resolveStart(
   log: EventLog,
   filter: Filter,
   start: Start | undefined,
   begin: Begin,
+  wanted: () => boolean = () => true,
 ): Promise<void> | undefined {
   switch (start?.kind) {
     case undefined:
@@ -95,7 +93,7 @@ export function resolveStart(
     case 'time':
       return beginAt(log, filter, start, begin)
     case 'last':
-      return beginLast(log, filter, start.count, begin)
+      return beginLast(log, filter, start.count, begin, wanted)
   }
 }
 
@@ -129,11 +127,17 @@ async function beginAt(
 }
 
 /** Only the place is looked for: the events themselves are read again in pages, so memory stays bounded. */
-async function beginLast(log: EventLog, filter: Filter, count: number, begin: Begin): Promise<void> {
+async function beginLast(
+  log: EventLog,
+  filter: Filter,
+  count: number,
+  begin: Begin,
+  wanted: () => boolean,
+): Promise<void> {
   const head = log.head
   let before = head + 1
   let position = head
-  for (let missing = count; missing > 0 && before > 1; ) {
+  for (let missing = count; missing > 0 && before > 1 && wanted(); ) {
     const page = await log.readLast(before, filter, { events: missing, bytes: LAST_STEP_BYTES })
     missing -= page.events.length
     if (page.events[0]) position = page.events[0].offset - 1

@@ -1,8 +1,8 @@
 import type { Audience } from './audience.ts'
-import type { Batch } from './batch.ts'
+import { Batch } from './batch.ts'
 import { type CloseReason, closeReasons } from './close-reason.ts'
 import type { Delivery } from './delivery.ts'
-import type { Horizon } from './event-log.ts'
+import type { Horizon, Removal } from './event-log.ts'
 import type { Filter } from './filter.ts'
 
 export interface SubscriptionLimits {
@@ -151,6 +151,24 @@ export class Subscription {
     return taken
   }
 
+  /** Part of what was taken has reached the socket, and the rest is on its way: the reader is slow, not stalled. */
+  progress(): void {
+    this.#handedAt = this.#host.now
+  }
+
+  /** What was erased is not delivered any more, unless it is in the reader's hand. */
+  forget(removal: Removal): void {
+    const gone = (batch: Batch): boolean => batch.events.some((event) => removal.gone(event))
+    if (this.#queue?.some(gone)) this.#fallBack(this.#queue[0]!)
+    if (!this.#pending.some((delivery) => delivery.kind === 'events' && gone(delivery))) return
+    this.#pending = this.#pending.flatMap((delivery): Delivery[] => {
+      if (delivery.kind !== 'events') return [delivery]
+      const kept = delivery.events.filter((event) => !removal.gone(event))
+      return kept.length > 0 ? [new Batch(kept)] : []
+    })
+    this.#readOn()
+  }
+
   #next(maxBytes: number): readonly Delivery[] {
     const pending = this.#pending
     const queue = this.#queue
@@ -224,7 +242,8 @@ export class Subscription {
     const { limits } = this.#host
     if (this.#handedAt > 0) {
       const stalledMs = now - this.#handedAt
-      const overtaken = stalledMs > 1000 && this.#state === 'catching-up' && horizon(this) > this.#position
+      const told = Math.max(this.#position, this.#toldHorizon)
+      const overtaken = stalledMs > 1000 && this.#state === 'catching-up' && horizon(this) > told
       if (stalledMs > limits.maxStallMs || overtaken) this.close('slow-consumer')
       return
     }

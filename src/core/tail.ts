@@ -1,4 +1,4 @@
-import type { StoredEvent } from './event.ts'
+import { EVENT_OVERHEAD_BYTES, type StoredEvent } from './event.ts'
 import type { Commit, EventLog, Removal } from './event-log.ts'
 import { type Filter, filterTopic, filterType, parseFilter } from './filter.ts'
 
@@ -30,7 +30,7 @@ export async function newestEvents(log: EventLog, maxBytes: number): Promise<New
   while (before > 1 && bytes < maxBytes) {
     const page = await log.readLast(before, everything, { events: WARM_UP_EVENTS, bytes: maxBytes - bytes })
     pages.push(page.events)
-    for (const event of page.events) bytes += event.bytes
+    for (const event of page.events) bytes += event.bytes + EVENT_OVERHEAD_BYTES
     before = page.position
   }
   return { events: pages.reverse().flat(), floor: Math.max(0, before - 1), head }
@@ -94,30 +94,37 @@ export class Tail {
     return { events, position: reachedHead ? Math.max(this.#head, position) : this.#events[index - 1]!.offset }
   }
 
+  /** Looks only at the stretch that a removal can have touched: retention at its limit removes with every commit. */
   forget(removal: Removal): void {
-    const kept: StoredEvent[] = []
-    let bytes = 0
-    for (let index = this.#start; index < this.#events.length; index++) {
+    const from = this.#indexAfter(removal.from)
+    const to = this.#indexAfter(removal.upTo)
+    let kept = to
+    for (let index = to - 1; index >= from; index--) {
       const event = this.#events[index]!
-      if (removal.gone(event)) continue
-      kept.push(event)
-      bytes += event.bytes
+      if (removal.gone(event)) this.#bytes -= event.bytes + EVENT_OVERHEAD_BYTES
+      else this.#events[--kept] = event
     }
-    this.#events = kept
-    this.#start = 0
-    this.#bytes = bytes
+    const removed = kept - from
+    if (removed === 0) return
+    this.#events.copyWithin(this.#start + removed, this.#start, from)
+    this.#start += removed
+    this.#compact()
   }
 
   #append(events: readonly StoredEvent[]): void {
     for (const event of events) {
       this.#events.push(event)
-      this.#bytes += event.bytes
+      this.#bytes += event.bytes + EVENT_OVERHEAD_BYTES
     }
     while (this.#bytes > this.#maxBytes && this.#start < this.#events.length) {
       const evicted = this.#events[this.#start++]!
-      this.#bytes -= evicted.bytes
+      this.#bytes -= evicted.bytes + EVENT_OVERHEAD_BYTES
       this.#floor = evicted.offset
     }
+    this.#compact()
+  }
+
+  #compact(): void {
     // Compacting at half costs each event one move in its life.
     if (this.#start > 1024 && this.#start * 2 > this.#events.length) {
       this.#events = this.#events.slice(this.#start)

@@ -1,16 +1,14 @@
-export type StopCause = 'signal' | 'failure'
-
 /**
  * What ends a daemon: the first SIGTERM or SIGINT asks it to stop; a second one ends the process at once, as it would
  * without a listener. `fail` is for what it cannot go on without. (As PID 1 a process without a listener ignores SIGTERM,
  * so the listener is installed before anything slow.)
  */
 export class StopSignal {
-  readonly #stopped: Promise<StopCause>
-  #resolve: (cause: StopCause) => void = () => {}
+  readonly #stopped: Promise<void>
+  #resolve: () => void = () => {}
   readonly #onSignal = (): void => {
     this.#release()
-    this.#resolve('signal')
+    this.#resolve()
   }
 
   constructor() {
@@ -21,13 +19,13 @@ export class StopSignal {
     process.on('SIGINT', this.#onSignal)
   }
 
-  /** Resolves with the first cause. */
-  wait(): Promise<StopCause> {
+  /** Resolves with the first signal or failure. */
+  wait(): Promise<void> {
     return this.#stopped
   }
 
   fail(): void {
-    this.#resolve('failure')
+    this.#resolve()
   }
 
   #release(): void {

@@ -71,7 +71,7 @@ export function createApp(options: AppOptions) {
       credentials: false,
       methods: ['GET', 'POST', 'DELETE', 'OPTIONS'],
       allowedHeaders: ['Last-Event-ID', 'Content-Type', 'Authorization', 'Idempotency-Key'],
-      exposeHeaders: ['Retry-After', 'Location'],
+      exposeHeaders: ['Retry-After'],
       maxAge: 600,
     }),
   )

@@ -15,9 +15,11 @@ export function erase(log: EventLog): Elysia {
 
 async function eraseEvent(log: EventLog, request: Request): Promise<Response> {
   parametersOf(request, [])
-  const cursor = requireCursor(pathTail(request, '/events/', 'invalid-cursor'))
+  const cursor = requireCursor(pathTail(request, '/events/', 'invalid-cursor', '/cursor'))
   const offset = log.generations.resolve(cursor, log.head)
-  const erased = offset === undefined ? 0 : await log.erase({ offset })
+  // The place before a generation's first event is a good cursor too, but names no event of it.
+  const names = offset !== undefined && log.generations.epochAt(offset) === cursor.epoch
+  const erased = names ? await log.erase({ offset }) : 0
   return erasedAnswer(erased, 'No event is kept at this cursor; it may have expired.')
 }
 

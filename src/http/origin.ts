@@ -36,7 +36,15 @@ export function isLoopbackHost(host: string | null): boolean {
   if (host === null) return false
   if (PLAIN_LOOPBACK_HOST.test(host)) return true
   const url = URL.parse(`http://${host}`)
-  return url !== null && url.host !== '' && url.pathname === '/' && !url.username && LOOPBACK_NAME.test(url.hostname)
+  return (
+    url !== null &&
+    url.host !== '' &&
+    url.pathname === '/' &&
+    url.search === '' &&
+    url.hash === '' &&
+    !url.username &&
+    LOOPBACK_NAME.test(url.hostname)
+  )
 }
 
 /**

@@ -20,7 +20,7 @@ export function parametersOf(request: Request, names: readonly string[]): URLSea
     if (names.includes(name)) continue
     const known = names.length === 0 ? 'none' : names.join(', ')
     const hint = didYouMean(name, names) || ` Known here: ${known}.`
-    throw new HubError('invalid-query', `There is no query parameter ${quoted(name)}.${hint}`)
+    throw new HubError('invalid-query', `There is no query parameter ${quoted(name)}.${hint}`, { pointer: `/${name}` })
   }
   return parameters
 }
@@ -58,7 +58,7 @@ export function pathOf(request: Request): string {
  * segments before the server sees them, so topics with such segments travel in a body or a query.
  * @throws HubError `code` for percent-encoding that is not UTF-8
  */
-export function pathTail(request: Request, prefix: string, code: ErrorCode): string {
+export function pathTail(request: Request, prefix: string, code: ErrorCode, pointer = '/topic'): string {
   const tail = pathOf(request).slice(prefix.length)
   if (!tail.includes('%')) return tail
   try {
@@ -67,9 +67,7 @@ export function pathTail(request: Request, prefix: string, code: ErrorCode): str
     throw new HubError(
       code,
       'The path has a % that is not followed by the hexadecimal bytes of UTF-8; write % as %25.',
-      {
-        cause: error,
-      },
+      { pointer, cause: error },
     )
   }
 }

@@ -65,6 +65,17 @@ export interface Problem {
 /** The body is not read to its end: without this the client could go on sending gigabytes into a kept-alive connection. */
 const leavesBodyUnread = new Set<ErrorCode>(['body-too-large', 'body-too-slow', 'event-too-large'])
 
+/** Their words come from SQLite and the disk and may quote paths or SQL: for the operator's log line, not for clients. */
+const logTroubles = new Set<ErrorCode>(['log-failed', 'log-corrupt', 'log-newer', 'log-unwritable', 'log-locked'])
+
+const FAILED = 'The server failed; its log says why.'
+const LOG_TROUBLE =
+  'The event log failed or is not available, and the server’s log says why; ask again when it is back.'
+
+function isForOperator(code: ErrorCode): boolean {
+  return statusOf[code] === 500 || logTroubles.has(code)
+}
+
 export function problemResponse(error: HubError, headers: Record<string, string> = {}): Response {
   const status = statusOf[error.code]
   const problem: Problem = {
@@ -72,8 +83,7 @@ export function problemResponse(error: HubError, headers: Record<string, string>
     title: titles[status] ?? 'Error',
     status,
     code: error.code,
-    // A failure's own words may quote paths or SQL; they are for the log line.
-    detail: status === 500 ? 'The server failed; its log says why.' : error.message,
+    detail: logTroubles.has(error.code) ? LOG_TROUBLE : status === 500 ? FAILED : error.message,
     ...(error.pointer === undefined ? {} : { pointer: error.pointer }),
   }
   return new Response(`${JSON.stringify(problem)}\n`, {
@@ -93,9 +103,9 @@ export function problemResponse(error: HubError, headers: Record<string, string>
 /** What the client sees of any thrown value; what is not a HubError goes to `report` and shows nothing of itself. */
 export function problemOf(error: unknown, report: (error: unknown) => void): Response {
   if (error instanceof HubError) {
-    if (statusOf[error.code] === 500) report(error)
+    if (isForOperator(error.code)) report(error)
     return problemResponse(error)
   }
   report(error)
-  return problemResponse(new HubError('internal', 'The server failed; its log says why.', { cause: error }))
+  return problemResponse(new HubError('internal', FAILED, { cause: error }))
 }

@@ -33,11 +33,23 @@ export interface StreamQuery {
  */
 export function streamQuery(request: Request, pattern: string | undefined, now: number): StreamQuery {
   const parameters = parametersOf(request, STREAM_PARAMETERS)
-  return {
-    parameters,
-    filter: filterOf(parameters, pattern),
-    start: startOf(request, parameters, now),
-    kind: kindOf(request, parameters),
+  const kind = kindOf(request, parameters)
+  requireMeaning(parameters, kind)
+  return { parameters, filter: filterOf(parameters, pattern), start: startOf(request, parameters, now), kind }
+}
+
+/** A parameter that counts for nothing here was meant for something: it is refused like one that is misspelt. */
+function requireMeaning(parameters: URLSearchParams, kind: StreamQuery['kind']): void {
+  if (kind !== 'json' && single(parameters, 'limit') !== undefined) {
+    throw new HubError('invalid-query', 'limit is for a page of history: add format=json, or leave it out.', {
+      pointer: '/limit',
+    })
+  }
+  const name = ['envelope', 'control', 'heartbeat'].find((each) => single(parameters, each) !== undefined)
+  if (kind === 'json' && name !== undefined) {
+    throw new HubError('invalid-query', `${name} is for a stream: leave out format=json, or ${name}.`, {
+      pointer: `/${name}`,
+    })
   }
 }
 

@@ -29,7 +29,11 @@ async function listTopics(log: EventLog, request: Request): Promise<Response> {
   const parameters = parametersOf(request, ['pattern', 'limit', 'page'])
   const patterns = parameters.getAll('pattern').filter((pattern) => pattern !== '')
   const limit = count(parameters, 'limit', TOPICS_LIMIT, MAX_TOPICS_LIMIT)
-  const page = await log.topics(parseFilter(patterns, []), topicOf(single(parameters, 'page')), limit)
+  const page = await log.topics(
+    parseFilter(patterns, [], { patterns: '/pattern', types: '/type' }),
+    topicOf(single(parameters, 'page')),
+    limit,
+  )
   const listed: TopicDocument[] = page.topics.map(({ topic, events, lastOffset, lastReceived }) => ({
     topic,
     events,

@@ -28,9 +28,13 @@ export function envelopeFrame(event: StoredEvent): string {
   return `id: ${eventCursor(event)}\n${dataLines(eventJson(event))}\n`
 }
 
-/** Raw line breaks in a document are white space between JSON tokens, so a space says the same. */
 export function eventLine(event: StoredEvent): string {
-  return `${eventJson(event).replace(/[\r\n]+/g, ' ')}\n`
+  return `${oneLine(eventJson(event))}\n`
+}
+
+/** A JSON text on one line: raw line breaks in it are white space between tokens, so a space says the same. */
+export function oneLine(json: string): string {
+  return json.replace(/[\r\n]+/g, ' ')
 }
 
 /** A control event (docs/wire.md section 4). `id` only where it is this stream's own position. */

@@ -78,6 +78,7 @@ export class Stream implements AsyncGenerator<Uint8Array, void, void>, Waiter {
   }
 
   #step(): Step | undefined {
+    if (this.#rest) this.#subscription.progress()
     const chunk = this.#rest ?? nextChunk(this.#subscription, this.#format, this.#facts, this.#opening)
     if (!chunk) return this.#subscription.finished ? END : undefined
     this.#opening = ''

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import { HubError } from '../core/errors.ts'
+import { type ErrorCode, HubError } from '../core/errors.ts'
 import type { Draft, StoredEvent } from '../core/event.ts'
 import type {
   Commit,
@@ -22,6 +22,9 @@ import type { Removed, Store } from './store.ts'
 
 /** How often retention looks for events that have become too old when nothing is published. */
 const AGE_CHECK_MS = 15_000
+
+/** A commit refused like this was rolled back whole, and the next one may go through. */
+const passing: ReadonlySet<ErrorCode> = new Set(['disk-full', 'overloaded'])
 
 export interface RetainedLogOptions {
   store: Store
@@ -47,6 +50,8 @@ export class RetainedLog implements EventLog {
   readonly #stopAgeCheck: () => void
   #announced: { offset: number; resolve(): void; reject(error: HubError): void }[] = []
   #horizons: readonly Horizon[]
+  /** Per retention group, what its last trimming reached. */
+  #trimmedTo: readonly number[] = []
   #head: number
   #oldest: number | undefined
   #received: number
@@ -64,7 +69,7 @@ export class RetainedLog implements EventLog {
     this.#horizons = store.opened.horizons
     this.#queue = new GroupCommit(pending, (requests) => this.#commit(requests))
     store.listen({ removed: (removed) => this.#remove(removed), failed: (error) => this.#fail(error) })
-    this.#stopAgeCheck = clock.every(AGE_CHECK_MS, () => void this.trim().catch(() => {}))
+    this.#stopAgeCheck = clock.every(AGE_CHECK_MS, () => void this.trim().catch((error) => this.#trimFailed(error)))
   }
 
   get generations() {
@@ -91,7 +96,7 @@ export class RetainedLog implements EventLog {
 
   async read(after: number, filter: Filter, limit: ReadLimit): Promise<Page> {
     this.#requireOpen()
-    const page = await this.#store.read(after, this.#head, filter, limit)
+    const page = await this.#asked(this.#store.read(after, this.#head, filter, limit))
     return {
       events: page.events,
       position: page.position,
@@ -101,17 +106,17 @@ export class RetainedLog implements EventLog {
 
   async readLast(before: number, filter: Filter, limit: ReadLimit): Promise<LastPage> {
     this.#requireOpen()
-    return this.#store.readLast(Math.min(before, this.#head + 1), filter, limit)
+    return this.#asked(this.#store.readLast(Math.min(before, this.#head + 1), filter, limit))
   }
 
   async at(offset: number): Promise<StoredEvent | undefined> {
     this.#requireOpen()
-    return offset > this.#head ? undefined : this.#store.at(offset)
+    return offset > this.#head ? undefined : this.#asked(this.#store.at(offset))
   }
 
   async seek(time: number): Promise<number> {
     this.#requireOpen()
-    return this.#store.seek(time, this.#head)
+    return this.#asked(this.#store.seek(time, this.#head))
   }
 
   horizon(filter: Filter): Horizon {
@@ -120,19 +125,19 @@ export class RetainedLog implements EventLog {
 
   async topics(filter: Filter, after: string | undefined, limit: number): Promise<TopicsPage> {
     this.#requireOpen()
-    const page = await this.#store.topics(filter, after, limit)
+    const page = await this.#asked(this.#store.topics(filter, after, limit))
     await this.#untilAnnounced(page.topics.reduce((last, topic) => Math.max(last, topic.lastOffset), 0))
     return page
   }
 
   async erase(what: { offset: number } | { topic: string }): Promise<number> {
     this.#requireOpen()
-    return this.#store.erase(what)
+    return this.#asked(this.#store.erase(what))
   }
 
   async trim(): Promise<void> {
     this.#requireOpen()
-    return this.#store.trim(this.#clock.now())
+    return this.#asked(this.#store.trim(this.#clock.now()))
   }
 
   onCommit(listener: (commit: Commit) => void | Promise<void>): () => void {
@@ -168,6 +173,23 @@ export class RetainedLog implements EventLog {
     if (refusal) throw refusal
   }
 
+  // A disk that fails a read or an erase has failed the log as much as one that fails a commit.
+  async #asked<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer
+    } catch (error) {
+      if (error instanceof HubError && error.code === 'log-failed') this.#fail(error)
+      throw error
+    }
+  }
+
+  #trimFailed(error: unknown): void {
+    const code = error instanceof HubError ? error.code : undefined
+    // The end is no news, and a failure has been told to `onFailure`.
+    if (code === 'log-closed' || code === 'log-failed') return
+    this.#warn(`Retention did not run: ${error instanceof Error ? error.message : String(error)}`)
+  }
+
   async #commit(requests: readonly Request[]): Promise<void> {
     if (this.#failure) return refuseAll(requests, this.#failure)
     this.#received = Math.max(this.#received, this.#clock.now())
@@ -187,7 +209,7 @@ export class RetainedLog implements EventLog {
       else answer()
     } catch (error) {
       refuseAll(requests, error)
-      if (error instanceof HubError && error.code === 'disk-full') this.#warn(error.message)
+      if (error instanceof HubError && passing.has(error.code)) this.#warn(error.message)
       else this.#fail(toFailure(error))
     }
   }
@@ -214,14 +236,34 @@ export class RetainedLog implements EventLog {
   #remove({ horizons, oldest, trimmedTo, erased }: Removed): void {
     this.#horizons = horizons
     this.#oldest = oldest
+    if (erased) {
+      const upTo = 'topic' in erased ? erased.upTo : erased.offset
+      const gone: Removal['gone'] =
+        'topic' in erased
+          ? ({ offset, topic }) => offset <= upTo && topic === erased.topic
+          : ({ offset }) => offset === upTo
+      this.#removals.emit({ from: 'topic' in erased ? 0 : upTo - 1, upTo, erased: true, gone })
+    }
+    if (trimmedTo) this.#removeTrimmed(trimmedTo)
+  }
+
+  #removeTrimmed(trimmedTo: readonly number[]): void {
+    const before = this.#trimmedTo
+    this.#trimmedTo = trimmedTo
+    let from = Number.POSITIVE_INFINITY
+    let upTo = 0
+    for (const [group, offset] of trimmedTo.entries()) {
+      const last = before[group] ?? 0
+      if (offset <= last) continue
+      from = Math.min(from, last)
+      upTo = Math.max(upTo, offset)
+    }
     const groups = this.#groups
     this.#removals.emit({
-      gone: ({ offset, topic }) => {
-        if (erased) {
-          return 'topic' in erased ? topic === erased.topic && offset <= erased.upTo : offset === erased.offset
-        }
-        return trimmedTo !== undefined && offset <= (trimmedTo[groups.groupOf(topic)] ?? 0)
-      },
+      from: Math.min(from, upTo),
+      upTo,
+      erased: false,
+      gone: ({ offset, topic }) => offset <= upTo && offset <= (trimmedTo[groups.groupOf(topic)] ?? 0),
     })
   }
 
@@ -240,6 +282,6 @@ function refuseAll(requests: readonly Request[], error: unknown): void {
 }
 
 function toFailure(cause: unknown): HubError {
-  if (cause instanceof HubError) return cause
+  if (cause instanceof HubError && cause.code !== 'internal') return cause
   return new HubError('log-failed', 'The event log failed; the hub must be restarted.', { cause })
 }

@@ -1,3 +1,4 @@
+import { HubError } from '../core/errors.ts'
 import type { Horizon } from '../core/event-log.ts'
 import type { Filter } from '../core/filter.ts'
 import { matchesTopic, overlaps, type Pattern, parsePattern } from '../core/pattern.ts'
@@ -35,8 +36,16 @@ export class RetentionGroups {
   readonly #rules: readonly Pattern[]
   readonly limits: readonly RetentionLimits[]
 
+  /** @throws HubError `invalid-config` (two rules with one pattern), `invalid-pattern` */
   constructor(retention: Retention) {
     this.#rules = retention.topics.map((rule) => parsePattern(rule.pattern))
+    const repeated = this.#rules.find((rule, index) => this.#rules.findIndex(({ text }) => text === rule.text) < index)
+    if (repeated) {
+      throw new HubError(
+        'invalid-config',
+        `Two retention rules have the pattern "${repeated.text}" and only the first could ever apply; remove one.`,
+      )
+    }
     const { maxAgeMs, maxEvents, maxBytes } = retention
     const limits = { maxAgeMs, maxEvents, maxBytes }
     this.limits = [

@@ -70,7 +70,7 @@ export interface Store {
   readonly opened: Opened
   readonly generations: Generations
   listen(listener: StoreListener): void
-  /** @throws HubError `disk-full` (this group is not stored, the next may be) or `log-failed` */
+  /** @throws HubError `disk-full`, `overloaded` (this group is not stored, the next may be) or `log-failed` */
   commit(group: Group): Promise<GroupOutcome>
   read(after: number, upTo: number, filter: Filter, limit: ReadLimit): Promise<StorePage>
   readLast(before: number, filter: Filter, limit: ReadLimit): Promise<LastPage>

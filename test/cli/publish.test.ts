@@ -75,6 +75,28 @@ test('--ndjson puts topic and type only into objects that have none, and leaves 
   ])
 })
 
+test.each(['a//b', '/a', 'a/', './a', 'a/../b', '..'])(
+  'the topic %s, which no URL can say, goes in an event object',
+  async (topic) => {
+    await using hub = scriptedHub(() => Response.json({ ...receipt, topic }, { status: 201 }))
+    const args = [topic, '{"n": 1.0}', '--type', 'k', '--id', 'x 1']
+    expect(await publish(hub.url, args)).toEqual({ stdout: `abc.1  ${topic}  message\n`, stderr: '', exitCode: 0 })
+    expect(hub.requests[0]).toMatchObject({
+      method: 'POST',
+      path: '/events',
+      body: `{"topic":"${topic}","type":"k","id":"x 1","data":{"n": 1.0}}`,
+    })
+    expect(hub.requests[0]?.headers.get('content-type')).toBe('application/json')
+    expect(hub.requests[0]?.query.size).toBe(0)
+  },
+)
+
+test('a topic that only looks like a step goes to its own address', async () => {
+  await using hub = scriptedHub(() => Response.json(receipt, { status: 201 }))
+  await publish(hub.url, ['a/.../%2e%2e', 'x'])
+  expect(hub.requests[0]?.path).toBe('/events/a/.../%252e%252e')
+})
+
 test('many lines go in order, in requests of at most 1000 events and 8 MiB', async () => {
   await using hub = scriptedHub(accepted)
   const many = Array.from({ length: 2500 }, (_, index) => `${index}`)
@@ -132,6 +154,24 @@ test('a refusal is the hub’s own sentence with its code, and where it stopped'
   )
 })
 
+test.each([
+  [503, 'overloaded', 'curl URL/readyz'],
+  [401, 'unauthorized', 'MCP_SSE_KEY=<key> mcp-sse topics --url URL'],
+])('a refusal with %d (%s) ends in something to type', async (status, code, hint) => {
+  await using hub = scriptedHub(() => problem(status, code, 'No.'))
+  const { stderr } = await publish(hub.url, ['t', 'x'])
+  expect(stderr).toBe(`mcp-sse: No. [${code}]\nTry: ${hint.replace('URL', hub.url)}\n`)
+})
+
+test('a line that is too long ends in something to type', async () => {
+  await using hub = scriptedHub(accepted)
+  const { stderr, exitCode } = await publish(hub.url, ['t', '-', '--lines'], 'x'.repeat(8 * 1024 * 1024 + 1))
+  expect(exitCode).toBe(1)
+  expect(stderr).toBe(
+    'mcp-sse: Line 1 is longer than 8 MiB; the data of an event has at most 252 KiB.\nmcp-sse: Nothing was published.\nTry: mcp-sse publish --help\n',
+  )
+})
+
 test('a line that is no event object ends it, after what came before was published', async () => {
   await using hub = scriptedHub(accepted)
   const { stderr, exitCode } = await publish(
@@ -166,10 +206,14 @@ test('without a hub the failure says so and what to start', async () => {
 
 test('an answer that is not a hub’s is shown, and a redirect is not followed with the key', async () => {
   await using other = scriptedHub(() => new Response('<h1>Bad gateway</h1>', { status: 502 }))
-  expect((await publish(other.url, ['t', 'x'])).stderr).toContain('answered 502')
+  const { stderr } = await publish(other.url, ['t', 'x'])
+  expect(stderr).toContain('answered 502')
+  expect(stderr).toEndWith('\nTry: mcp-sse topics --url http://127.0.0.1:3000\n')
   await using moved = scriptedHub(() => new Response(null, { status: 308, headers: { location: other.url } }))
   const before = other.requests.length
-  expect((await publish(moved.url, ['t', 'x'])).stderr).toContain(`The hub has moved to ${other.url}.`)
+  expect((await publish(moved.url, ['t', 'x'])).stderr).toBe(
+    `mcp-sse: The hub has moved to ${other.url}/.\nTry: mcp-sse topics --url ${other.url}\n`,
+  )
   expect(other.requests).toHaveLength(before)
 })
 

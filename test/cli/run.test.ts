@@ -42,7 +42,7 @@ test.each([
   [
     ['topics', '--url', 'localhost:3000'],
     2,
-    'mcp-sse: --url is not an http or https URL: localhost:3000\nTry: mcp-sse … --url http://127.0.0.1:3000\n',
+    'mcp-sse: --url is not an http or https URL: localhost:3000\nTry: mcp-sse topics --url http://127.0.0.1:3000\n',
   ],
   [['config'], 2, 'mcp-sse: A command is missing.\nTry: mcp-sse config --help\n'],
   [['config', 'prnt'], 2, "mcp-sse: Unknown command 'prnt'. Did you mean print?\nTry: mcp-sse config --help\n"],
@@ -50,6 +50,17 @@ test.each([
     ['serve', '--stream-heartbeet', '1s'],
     78,
     "mcp-sse: Unknown option '--stream-heartbeet'. Did you mean --stream-heartbeat?\nTry: mcp-sse serve --help\n",
+  ],
+  [['serve', '--port'], 78, "mcp-sse: Option '--port <number>' argument missing.\nTry: mcp-sse serve --help\n"],
+  [
+    ['config', 'check', '--port'],
+    78,
+    "mcp-sse: Option '--port <number>' argument missing.\nTry: mcp-sse config --help\n",
+  ],
+  [
+    ['publish', 't', 'x', '--type'],
+    2,
+    "mcp-sse: Option '-t, --type <type>' argument missing.\nTry: mcp-sse publish --help\n",
   ],
   [
     ['serve', '--port', 'tcp'],

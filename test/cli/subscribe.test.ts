@@ -109,7 +109,9 @@ test('a refusal ends it, also when it comes on a reconnect', async () => {
   )
   const { stderr, exitCode } = await subscribe(later.url, [])
   expect(exitCode).toBe(1)
-  expect(stderr).toEndWith('mcp-sse: The key has expired. [unauthorized]\nTry: MCP_SSE_KEY=<key> mcp-sse …\n')
+  expect(stderr).toEndWith(
+    `mcp-sse: The key has expired. [unauthorized]\nTry: MCP_SSE_KEY=<key> mcp-sse topics --url ${later.url}\n`,
+  )
 })
 
 test('what passes by itself is waited for: 503 after a restart, and a stream that only says come back', async () => {
@@ -159,6 +161,19 @@ test('--no-follow prints the pages of the log and ends', async () => {
     ['format', 'json'],
     ['limit', '1000'],
   ])
+})
+
+test('numbers keep their digits, in pages and in the text for people', async () => {
+  const document = JSON.stringify(eventDocument(1)).replace('{"total":1}', '{"total":12345678901234567890,"rate":1.50}')
+  await using hub = scriptedHub(({ query }) =>
+    query.has('format')
+      ? new Response(`{"events":[${document}],"cursor":"abc.1","hasMore":false,"truncated":false}`)
+      : stream({ frames: `${OPEN}id: abc.1\ndata: ${document}\n\n`, end: false }),
+  )
+  expect((await subscribe(hub.url, ['--no-follow', '--json'])).stdout).toBe(`${document}\n`)
+  const text = '2026-11-22 12:00:00Z  orders/42  order.paid  {"total":12345678901234567890,"rate":1.50}\n'
+  expect((await subscribe(hub.url, ['--no-follow'])).stdout).toBe(text)
+  expect((await subscribe(hub.url, ['--count', '1'])).stdout).toBe(text)
 })
 
 test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it with 0 and without a word', async (signal) => {

@@ -41,7 +41,7 @@ test.each([
     { CORS_ORIGIN: '*,https://a.example' },
     'CORS_ORIGIN: cors_origin = *,https://a.example is refused; allowed is a list of origins such as https://app.example, or * alone.',
   ],
-  [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL: log_level = loud is refused; allowed is one of debug, info, warn, error.'],
+  [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL: log_level = loud is refused; allowed is one of info, warn, error.'],
   [
     { MCP_SSE_DURABILITY: 'yes' },
     'MCP_SSE_DURABILITY: durability = yes is refused; allowed is one of full, normal, memory.',

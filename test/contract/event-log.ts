@@ -309,6 +309,7 @@ export function eventLogContract(name: string, openEmpty: OpenEmptyLog): void {
       expect(removals.map((removal) => [1, 2, 3].map((offset) => removal.gone({ offset, topic: 'b' })))).toEqual([
         [false, true, false],
       ])
+      expect(removals).toMatchObject([{ from: 1, upTo: 2, erased: true }])
       const [receipt] = await log.append([draftOf('b', '2', { id: 'x' })])
       expect(receipt).toMatchObject({ offset: 4, duplicate: false })
     })
@@ -321,6 +322,7 @@ export function eventLogContract(name: string, openEmpty: OpenEmptyLog): void {
       expect((await log.read(0, everything, roomy)).events.map(({ offset }) => offset)).toEqual([1, 3])
       expect(log.head).toBe(4)
       expect(removals.some((removal) => removal.gone({ offset: 4, topic: 'b' }))).toBe(true)
+      expect(removals).toMatchObject([{ from: 0, upTo: 4, erased: true }])
       expect(removals.some((removal) => removal.gone({ offset: 3, topic: 'a' }))).toBe(false)
       expect((await log.append([draftOf('a')]))[0]!.offset).toBe(5)
       expect((await log.topics(everything, undefined, 10)).topics).toMatchObject([
@@ -355,6 +357,21 @@ export function eventLogContract(name: string, openEmpty: OpenEmptyLog): void {
       expect(log.oldest).toBe(3)
       expect(removals.some((removal) => removal.gone({ offset: 2, topic: 'a' }))).toBe(true)
       expect(removals.some((removal) => removal.gone({ offset: 3, topic: 'a' }))).toBe(false)
+    })
+
+    test('a removal says between which offsets it took events, whatever the other groups lost before', async () => {
+      const log = await open({ retention: { maxEvents: 1, topics: [{ pattern: 'b', maxEvents: 2 }] } })
+      const removals = removalsOf(log)
+      const trimmed = async (...topics: string[]) => {
+        removals.length = 0
+        await log.append(topics.map((topic) => draftOf(topic)))
+        await log.trim()
+        return removals.map(({ from, upTo, erased }) => [from, upTo, erased])
+      }
+      expect(await trimmed('a', 'a', 'a', 'b', 'b')).toEqual([[0, 2, false]])
+      expect(await trimmed('b')).toEqual([[0, 4, false]])
+      expect(await trimmed('a')).toEqual([[2, 3, false]])
+      expect(await trimmed('b')).toEqual([[4, 5, false]])
     })
 
     test('retention happens by itself after commits, and by time alone', async () => {

@@ -44,7 +44,7 @@ test('the topic index finds exactly the patterns that match, and none after they
   fc.assert(
     fc.property(fc.array(patterns, { maxLength: 12 }), topics, fc.integer(), (texts, topic, seed) => {
       const index = new TopicIndex<string>()
-      const parsed = [...new Set(texts)].map(parsePattern)
+      const parsed = [...new Set(texts)].map((text) => parsePattern(text))
       for (const pattern of parsed) index.add(pattern, pattern.text)
       const found = (): string[] => {
         const values = new Set<string>()

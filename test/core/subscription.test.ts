@@ -5,7 +5,10 @@ import type { Delivery } from '../../src/core/delivery.ts'
 import { filterTopic, parseFilter } from '../../src/core/filter.ts'
 import type { Hub } from '../../src/core/hub.ts'
 import type { Start } from '../../src/core/start.ts'
+import { Formats } from '../../src/sse/format.ts'
+import { Stream } from '../../src/sse/stream.ts'
 import { draft, memoryHub } from '../support/hub.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import { eventsOf, ready, takeUntil } from '../support/reader.ts'
 import { until } from '../support/until.ts'
 
@@ -145,6 +148,75 @@ describe('a reader that cannot keep up', () => {
     expect(hub.connections).toBe(0)
     await close()
   })
+})
+
+describe('a reader that is slow but steady', () => {
+  test('is not cut off while it takes a large batch piece by piece', async () => {
+    const clock = new ManualClock()
+    const { hub, close } = await memoryHub({ maxStallMs: 30_000, maxQueueBytes: 4 << 20 }, {}, clock)
+    const format = new Formats().get({ kind: 'sse', envelope: false, control: true, heartbeatEvent: false })
+    const subscription = hub.subscribe({ filter: everything, start: undefined })
+    const facts = { principal: 'local', heartbeatMs: 15_000, cursor: hub.cursor }
+    const chunks = new Stream(subscription, format, facts, 2_000)
+    await chunks.next()
+    await hub.publish(Array.from({ length: 10 }, () => draft('a', 'x'.repeat(120_000))))
+    for (let piece = 0; piece < 4; piece++) {
+      expect((await chunks.next()).value!.byteLength).toBe(256 * 1024)
+      clock.pass(12_000)
+      await Bun.sleep(0)
+      expect(subscription.closeReason).toBeUndefined()
+    }
+    await Bun.sleep(0)
+    clock.pass(31_000)
+    expect(subscription.closeReason).toBe('slow-consumer')
+    await close()
+  })
+
+  test('is not taken for overtaken because another group of topics lost events long ago', async () => {
+    const clock = new ManualClock()
+    const retention = { topics: [{ pattern: 'chatty/**', maxEvents: 10 }] }
+    const { hub, log, close } = await memoryHub({ tailBytes: 1_000 }, retention, clock)
+    await publishMany(hub, 3_000, 'rare')
+    await publishMany(hub, 100, 'chatty/x')
+    await until('retention to work', () => log.horizon(everything).offset > 3_000)
+    const subscription = hub.subscribe({ filter: everything, start: { kind: 'earliest' } })
+    const taken = await takeUntil(subscription, seen(1))
+    expect(taken.some((delivery) => delivery.kind === 'gap')).toBe(false)
+    expect(subscription.state).toBe('catching-up')
+    clock.pass(3_000)
+    expect(subscription.closeReason).toBeUndefined()
+    await close()
+  })
+})
+
+test('the pages with which readers of many filters caught up are not kept when they are live', async () => {
+  const { hub, close } = await memoryHub({ tailBytes: 16 << 20 })
+  await hub.publish(Array.from({ length: 100 }, () => draft('global', 'x'.repeat(1_000))))
+  const pages: WeakRef<object>[] = []
+  for (let index = 0; index < 50; index++) {
+    const filter = parseFilter(['global', `user/${index}`], [])
+    const subscription = hub.subscribe({ filter, start: { kind: 'earliest' } })
+    const taken = [...subscription.take(1 << 20), ...subscription.take(1 << 20)]
+    for (const delivery of taken) if (delivery.kind === 'events') pages.push(new WeakRef(delivery))
+    expect(subscription.state).toBe('live')
+  }
+  expect(pages.length).toBe(50)
+  await until('the pages to be collected', () => {
+    Bun.gc(true)
+    return pages.filter((page) => page.deref()).length < 10
+  })
+  await close()
+})
+
+test('more waiting drafts than the limit, by number alone, refuse a body before it is read', async () => {
+  const { hub, close } = await memoryHub({ pendingEvents: 2 })
+  hub.admit(8 << 20)
+  const publishing = hub.publish([draft('a', '1'), draft('a', '2')])
+  await Promise.resolve()
+  expect(() => hub.admit(1)).toThrow(expect.objectContaining({ code: 'overloaded', retryAfterMs: 1_000 }))
+  await publishing
+  hub.admit(1)
+  await close()
 })
 
 describe('quiet streams', () => {

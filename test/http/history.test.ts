@@ -83,18 +83,20 @@ test('keeps the exact text of what was posted', async () => {
   await own.close()
 })
 
-const refused: [query: string, code: ErrorCode, pointer: string | undefined][] = [
+const refused: [query: string, code: ErrorCode, pointer: string][] = [
   ['limit=0', 'invalid-query', '/limit'],
   ['limit=1001', 'invalid-query', '/limit'],
   ['limit=ten', 'invalid-query', '/limit'],
   ['limit=1&limit=2', 'invalid-query', '/limit'],
   ['since=yesterday', 'invalid-query', '/since'],
   ['last=0', 'invalid-query', '/last'],
-  ['topic=a*', 'invalid-pattern', undefined],
-  ['topic=$sys', 'invalid-pattern', undefined],
-  ['type=error', 'invalid-type', undefined],
-  ['tpoic=a', 'invalid-query', undefined],
-  [`${'topic=a&'.repeat(65)}x`.slice(0, -2), 'invalid-query', undefined],
+  ['topic=a*', 'invalid-pattern', '/topic'],
+  ['topic=$sys', 'invalid-pattern', '/topic'],
+  ['type=error', 'invalid-type', '/type'],
+  ['tpoic=a', 'invalid-query', '/tpoic'],
+  ['envelope=1', 'invalid-query', '/envelope'],
+  ['since=2026-02-31T12:00:00Z', 'invalid-query', '/since'],
+  [`${'topic=a&'.repeat(65)}x`.slice(0, -2), 'invalid-query', '/topic'],
 ]
 test.each(refused)('refuses ?%s', async (query, code, pointer) => {
   await expectProblem(await served.fetch(`/events?format=json&${query}`), 400, code, pointer)
@@ -102,5 +104,5 @@ test.each(refused)('refuses ?%s', async (query, code, pointer) => {
 
 test('refuses a format there is not, and a path that is no UTF-8', async () => {
   await expectProblem(await served.fetch('/events?format=xml'), 400, 'invalid-query', '/format')
-  await expectProblem(await served.fetch('/events/a%ff?format=json'), 400, 'invalid-pattern')
+  await expectProblem(await served.fetch('/events/a%ff?format=json'), 400, 'invalid-pattern', '/topic')
 })

@@ -79,7 +79,7 @@ describe('without CORS_ORIGIN', () => {
     expect(response.status).toBe(status)
     expect(response.headers.get('access-control-allow-origin')).toBe(LOCAL)
     expect(response.headers.get('vary')).toBe('Origin')
-    expect(response.headers.get('access-control-expose-headers')).toBe('Retry-After, Location')
+    expect(response.headers.get('access-control-expose-headers')).toBe('Retry-After')
     expect(response.headers.has('access-control-allow-credentials')).toBe(false)
     expect(response.headers.get('x-content-type-options')).toBe('nosniff')
     expect(response.headers.get('referrer-policy')).toBe('no-referrer')

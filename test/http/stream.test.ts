@@ -168,6 +168,8 @@ test('two spellings of where topics come from are refused, and so is every value
     ['/events?format=xml', 'invalid-query'],
     ['/events?envelope=yes', 'invalid-query'],
     ['/events?heartbeat=never', 'invalid-query'],
+    ['/events?limit=10', 'invalid-query'],
+    ['/events?since=2026-02-31T12:00:00Z', 'invalid-query'],
     [`/events?${Array.from({ length: 65 }, (_, index) => `topic=${index}`).join('&')}`, 'invalid-query'],
     ['/events/%ff', 'invalid-pattern'],
   ] as const) {

@@ -60,9 +60,9 @@ test('are refused what the query gets wrong', async () => {
     ['page=%21', '/page'],
     ['page=YSBi', '/page'],
     ['page=YQ%21', '/page'],
-    ['pattrn=a', undefined],
+    ['pattrn=a', '/pattrn'],
   ] as const) {
     await expectProblem(await served.fetch(`/topics?${query}`), 400, 'invalid-query', pointer)
   }
-  await expectProblem(await served.fetch('/topics?pattern=a*'), 400, 'invalid-pattern')
+  await expectProblem(await served.fetch('/topics?pattern=a*'), 400, 'invalid-pattern', '/pattern')
 })

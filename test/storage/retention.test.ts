@@ -80,3 +80,9 @@ test('under changed rules no topic’s horizon falls, and under the same rules n
 test('a new log has no horizon', () => {
   expect(groupsOf('a').carry([])).toEqual([NO_HORIZON, NO_HORIZON])
 })
+
+test('two rules with one pattern are refused by its name', () => {
+  expect(() => groupsOf('logs/**', 'a', 'logs/**')).toThrow(
+    expect.objectContaining({ code: 'invalid-config', message: expect.stringContaining('"logs/**"') }),
+  )
+})

@@ -9,6 +9,7 @@ export const testLimits: HubLimits = {
   heartbeatMs: 15_000,
   maxAgeMs: 1_800_000,
   connections: 1000,
+  pendingEvents: 10_000,
   pendingBytes: 32 * 1024 * 1024,
   tailBytes: 256 * 1024,
   retryMs: 2000,
@@ -18,6 +19,7 @@ export interface Retention {
   maxAgeMs?: number
   maxEvents?: number
   maxBytes?: number
+  topics?: readonly { pattern: string; maxEvents?: number }[]
 }
 
 /** Fails the test it happens in, as an uncaught error. */

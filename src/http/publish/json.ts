@@ -4,12 +4,10 @@ import type { Draft } from '../../core/event.ts'
 import { MAX_JSON_DEPTH, requireJsonDepth } from '../../core/json-depth.ts'
 import { eventPlace, type Publication, refusalAt, requireBatchSize } from './publication.ts'
 
-/** An array holds objects that hold data: two levels more than data has. */
-const DEPTH = MAX_JSON_DEPTH + 2
-
 /** @throws HubError `invalid-json` */
-export function parseJson(text: string, depth: number = DEPTH): unknown {
-  requireJsonDepth(text, depth)
+export function parseJson(text: string): unknown {
+  // An event object is one level more than its data, an array of them two.
+  requireJsonDepth(text, MAX_JSON_DEPTH + (/^[ \t\r\n]*\[/.test(text) ? 2 : 1))
   try {
     return JSON.parse(text)
   } catch (error) {

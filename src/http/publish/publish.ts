@@ -25,12 +25,14 @@ export interface PublishOptions {
   bodyTimeoutMs: number
 }
 
-/** 252 KiB of data as JSON; a body may hold a little more white space and escapes than what it stands for. */
+/** Data has at most 252 KiB as JSON (`core/draft.ts`); the body that stands for it may have a little more white space. */
 const rawLimit: BodyLimit = {
   bytes: 256 * 1024,
   code: 'event-too-large',
-  message: 'The data of an event has at most 252 KiB as JSON; publish a link to larger things.',
+  message: 'A body that is one event has at most 256 KiB; publish a link to larger things.',
 }
+
+const CLOUD_EVENTS = /^application\/cloudevents(-batch)?\+json$/
 
 type ReadPublication = (text: string) => Publication
 
@@ -85,7 +87,7 @@ async function publishBody(
 
 /** Which kind of body `POST /events` has. Everything the headers and the query can get wrong is refused here. */
 function readerFor(request: Request, media: MediaType): ReadPublication {
-  const cloud = media.name.startsWith('application/cloudevents') || request.headers.has('ce-specversion')
+  const cloud = CLOUD_EVENTS.test(media.name) || request.headers.has('ce-specversion')
   const parameters = parametersOf(request, cloud ? ['topic'] : [])
   const asked = single(parameters, 'topic')
   const topic = asked === undefined ? undefined : requireTopic(asked)
@@ -124,7 +126,9 @@ function withIdempotencyKey(request: Request, publication: Publication): Publica
   if (!request.headers.has('idempotency-key')) return publication
   const [draft] = publication.drafts
   if (publication.place || !draft) {
-    throw new HubError('invalid-id', 'An Idempotency-Key names one event; give each event of a batch its own id.')
+    throw new HubError('invalid-id', 'An Idempotency-Key names one event; give each event of a batch its own id.', {
+      pointer: '/id',
+    })
   }
   const id = requireId(idOf(request, draft.id) ?? '')
   if (id === draft.id) return publication

@@ -51,6 +51,8 @@ export interface ReadLastAnswer {
 export interface Failure {
   code: ErrorCode
   message: string
+  /** Where it came from in the worker, for the log line. */
+  stack?: string
 }
 
 /** One call on its way to a worker. */

@@ -9,6 +9,8 @@ const CHECKPOINT_PAGES = 2_000
 const CACHE_KIB = 16 * 1024
 const MAX_WAL_BYTES = 64 * 1024 * 1024
 const HEADER_BYTES = 100
+/** For another program's lock: a commit waits this long for it. */
+export const BUSY_TIMEOUT_MS = 5_000
 
 export interface OpenedDatabase {
   database: Database
@@ -25,7 +27,7 @@ export function openDatabase(path: string, durability: 'full' | 'normal'): Opene
   const warnings: string[] = []
   if (format !== undefined) checkContent(path)
   const database = new Connection(path)
-  database.run('PRAGMA busy_timeout = 5000')
+  database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
   database.run(`PRAGMA page_size = ${PAGE_SIZE}`)
   database.run('PRAGMA journal_mode = WAL')
   database.run(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`)

@@ -1,7 +1,7 @@
 import { SQLiteError } from 'bun:sqlite'
 import { HubError } from '../../core/errors.ts'
 
-/** What an error of SQLite or the file system means for the log. */
+/** What an error means for the log: one of SQLite or the file system ends it, anything else is a mistake of ours. */
 export function toHubError(error: unknown): HubError {
   if (error instanceof HubError) return error
   const message = error instanceof Error ? error.message : String(error)
@@ -10,9 +10,26 @@ export function toHubError(error: unknown): HubError {
       cause: error,
     })
   }
+  if (isBusy(error)) {
+    return new HubError('overloaded', 'Another program holds the event log; end it, then ask again.', { cause: error })
+  }
+  if (!isOfDisk(error)) {
+    return new HubError(
+      'internal',
+      `The event log met an error of its own (${message}); report it with the log line.`,
+      {
+        cause: error,
+      },
+    )
+  }
   return new HubError('log-failed', `The event log failed (${message}); check the disk and restart the hub.`, {
     cause: error,
   })
+}
+
+// Not by `code`: a TypeError of the runtime has one too (ERR_INVALID_ARG_TYPE).
+function isOfDisk(error: unknown): boolean {
+  return error instanceof SQLiteError || (error instanceof Error && 'errno' in error && 'syscall' in error)
 }
 
 export function isFull(error: unknown): boolean {

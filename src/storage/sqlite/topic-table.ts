@@ -1,4 +1,5 @@
 import type { Database } from 'bun:sqlite'
+import { HubError } from '../../core/errors.ts'
 import type { RetentionGroups } from '../retention.ts'
 
 export interface TopicRow {
@@ -82,11 +83,16 @@ export class TopicTable {
     return this.#remember(Number(lastInsertRowid), name)
   }
 
+  /** @throws HubError `log-failed`: events are never without their topic */
   byId(id: number): TopicRow {
     const remembered = this.#byId.get(id)
     if (remembered) return remembered
     const row = this.#name.get(id)
-    return this.#remember(id, row?.name ?? '')
+    if (!row) {
+      const message = `The event log is damaged: an event belongs to topic ${id}, which is not there; restore a backup of it.`
+      throw new HubError('log-failed', message)
+    }
+    return this.#remember(id, row.name)
   }
 
   /** Rows that were made in a request which was rolled back. */

@@ -1,4 +1,3 @@
-import { HubError } from '../../core/errors.ts'
 import type { Removed } from '../store.ts'
 import type { Ask, Failure, Told } from './messages.ts'
 import { toHubError } from './sqlite-error.ts'
@@ -37,7 +36,7 @@ function tell(told: Told): void {
   self.postMessage(told)
 }
 
-function toFailure(error: unknown): Failure {
-  const known = error instanceof HubError ? error : toHubError(error)
-  return { code: known.code, message: known.message }
+export function toFailure(error: unknown): Failure {
+  const { code, message, cause } = toHubError(error)
+  return cause instanceof Error && cause.stack !== undefined ? { code, message, stack: cause.stack } : { code, message }
 }

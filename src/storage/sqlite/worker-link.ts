@@ -1,6 +1,6 @@
 import { HubError } from '../../core/errors.ts'
 import type { Removed } from '../store.ts'
-import type { Ask, Told } from './messages.ts'
+import type { Ask, Failure, Told } from './messages.ts'
 
 type Calls = Record<string, { ask: unknown; answer: unknown }>
 
@@ -53,7 +53,7 @@ export class WorkerLink<C extends object> {
     const pending = this.#pending.get(told.call)
     if (!pending) return
     this.#pending.delete(told.call)
-    if ('failure' in told) pending.reject(new HubError(told.failure.code, told.failure.message))
+    if ('failure' in told) pending.reject(toError(told.failure))
     else pending.resolve(told.answer as never)
   }
 
@@ -69,6 +69,13 @@ export class WorkerLink<C extends object> {
     for (const pending of this.#pending.values()) pending.reject(error)
     this.#pending.clear()
   }
+}
+
+function toError({ code, message, stack }: Failure): HubError {
+  const error = new HubError(code, message)
+  // Its own stack would only lead here; a log line needs the worker's.
+  if (stack !== undefined) error.stack = `HubError: ${message}\n${stack}`
+  return error
 }
 
 // From source the worker lies beside this file; `bun build --compile` (1.4.5) keeps workers under their path below

@@ -9,12 +9,16 @@ import { EVENTS_FILE, prepareDirectory } from './directory.ts'
 import { Eraser } from './erase.ts'
 import { lockDirectory } from './lock.ts'
 import type { WriterCalls, WriterOpened, WriterOptions } from './messages.ts'
-import { openDatabase } from './open-database.ts'
-import { isFull } from './sqlite-error.ts'
+import { BUSY_TIMEOUT_MS, openDatabase } from './open-database.ts'
+import { isBusy, isFull } from './sqlite-error.ts'
 import { TopicTable } from './topic-table.ts'
 import { Trimmer } from './trim.ts'
 
+/** Together about a second: a longer one is another program's, and ends when it ends. */
 const CHECKPOINT_TRIES = 20
+const CHECKPOINT_PAUSE_MS = 50
+/** Above the slice that our own reader takes (5 ms): publishing waits for it. */
+const CHECKPOINT_WAIT_MS = 10
 
 /** The one connection that writes, and everything that happens on it. Lives in the writer worker. */
 export class Writer {
@@ -34,6 +38,8 @@ export class Writer {
   #received: number
   #storedSinceStep = 0
   #trimScheduled = false
+  /** Erased text may still be in the WAL. */
+  #walHoldsErased = false
   #closed = false
 
   constructor({ directory, durability, retention }: WriterOptions, tellRemoved: (removed: Removed) => void) {
@@ -82,9 +88,11 @@ export class Writer {
   async trim(now: number): Promise<null> {
     this.#now = Math.max(this.#now, now)
     while (this.#trimStep()) await nextTurn()
+    if (this.#walHoldsErased && !this.#closed) this.#tryEmptyWal()
     return null
   }
 
+  /** @throws HubError `overloaded`: another program reads the files; the next erase or trim goes on */
   async erase(what: { offset: number } | { topic: string }): Promise<number> {
     const upTo = this.#appender.head
     let count = 0
@@ -95,11 +103,12 @@ export class Writer {
         return result
       })
       count += step.count
+      if (step.count > 0) this.#walHoldsErased = true
       more = step.more
       if (step.count > 0) this.#removed({ erased: 'topic' in what ? { topic: what.topic, upTo } : what })
       if (more) await nextTurn()
     }
-    if (count > 0) await this.#emptyWal()
+    if (this.#walHoldsErased) await this.#emptyWal()
     return count
   }
 
@@ -149,8 +158,8 @@ export class Writer {
       if (this.#trimmer.done(step)) this.#removed({ trimmedTo: this.#trimmer.trimmedTo })
       return true
     } catch (error) {
-      // The next publish meets the full disk too, and tells; trimming is tried again after it.
-      if (isFull(error)) return false
+      // The next publish meets the full disk or the lock too, and tells; trimming is tried again after it.
+      if (isFull(error) || isBusy(error)) return false
       throw error
     } finally {
       if (this.#durability === 'full') this.#database.run('PRAGMA synchronous = FULL')
@@ -182,7 +191,7 @@ export class Writer {
   // What the WAL holds goes to pages the database file mostly has already; then retention may free more.
   #makeRoom(): void {
     try {
-      this.#database.run('PRAGMA wal_checkpoint(TRUNCATE)')
+      this.#tryEmptyWal()
     } catch (error) {
       if (!isFull(error)) throw error
     }
@@ -192,9 +201,8 @@ export class Writer {
   /** Erased text is also in older frames of the WAL until that is cut off. */
   async #emptyWal(): Promise<void> {
     for (let attempt = 0; attempt < CHECKPOINT_TRIES; attempt++) {
-      const result = this.#database.query<{ busy: number }, []>('PRAGMA wal_checkpoint(TRUNCATE)').get()
-      if (result?.busy === 0) return
-      await nextTurn()
+      if (this.#closed || this.#tryEmptyWal()) return
+      await pause(CHECKPOINT_PAUSE_MS)
     }
     throw new HubError(
       'overloaded',
@@ -204,8 +212,28 @@ export class Writer {
       },
     )
   }
+
+  // Waits but a moment, since commits wait for it: an outside reader may hold the WAL for as long as it likes.
+  #tryEmptyWal(): boolean {
+    this.#database.run(`PRAGMA busy_timeout = ${CHECKPOINT_WAIT_MS}`)
+    try {
+      const result = this.#database.query<{ busy: number }, []>('PRAGMA wal_checkpoint(TRUNCATE)').get()
+      if (result?.busy !== 0) return false
+      this.#walHoldsErased = false
+      return true
+    } catch (error) {
+      if (isBusy(error)) return false
+      throw error
+    } finally {
+      this.#database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    }
+  }
 }
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds))
 }

@@ -276,7 +276,7 @@ describe('what cannot be published stores nothing', () => {
     ['a reserved type', '/events/a?type=error', 'x', FORM, 400, 'invalid-type', '/type'],
     ['an id of the hub', '/events/a?id=evt_1', 'x', FORM, 400, 'invalid-id', '/id'],
     ['an id with a control character', '/events/a?id=a%00', 'x', FORM, 400, 'invalid-id', '/id'],
-    ['an unknown parameter', '/events/a?tipe=x', 'x', FORM, 400, 'invalid-query'],
+    ['an unknown parameter', '/events/a?tipe=x', 'x', FORM, 400, 'invalid-query', '/tipe'],
     ['a parameter given twice', '/events/a?type=x&type=y', 'x', FORM, 400, 'invalid-query', '/type'],
     ['a query of 9 KiB', `/events/a?id=${'a'.repeat(9000)}`, 'x', FORM, 400, 'invalid-query'],
     ['bytes that are not UTF-8', '/events/a', new Uint8Array([0x61, 0xff]), 'text/plain', 400, 'invalid-body'],
@@ -287,7 +287,7 @@ describe('what cannot be published stores nothing', () => {
   ]
   const objects: Row[] = [
     ['a content type it does not know', '/events', '<x/>', 'application/xml', 415, 'unsupported-content-type'],
-    ['a topic parameter', '/events?topic=a', '{"data":1}', JSON_TYPE, 400, 'invalid-query'],
+    ['a topic parameter', '/events?topic=a', '{"data":1}', JSON_TYPE, 400, 'invalid-query', '/topic'],
     ['text', '/events', 'backup failed', 'text/plain', 400, 'invalid-body'],
     ['an array that says it is a form', '/events', '[{"data":1}]', FORM, 400, 'invalid-body'],
     ['nothing', '/events', '', JSON_TYPE, 400, 'invalid-json'],
@@ -295,7 +295,8 @@ describe('what cannot be published stores nothing', () => {
     ['a string', '/events', '"x"', JSON_TYPE, 400, 'invalid-event'],
     ['an unknown field', '/events', '{"data":1,"topc":"a"}', JSON_TYPE, 400, 'invalid-event', '/topc'],
     ['no data', '/events', '{"topic":"a"}', JSON_TYPE, 400, 'invalid-event', '/data'],
-    ['data nested 65 deep', '/events', `{"data":${deep(66)}}`, JSON_TYPE, 400, 'invalid-json'],
+    ['data nested 65 deep', '/events', `{"data":${deep(65)}}`, JSON_TYPE, 400, 'invalid-json'],
+    ['data nested 65 deep in an array', '/events', `[{"data":${deep(65)}}]`, JSON_TYPE, 400, 'invalid-json'],
     [
       'data of 252 KiB',
       '/events',
@@ -406,7 +407,7 @@ describe('what cannot be published stores nothing', () => {
 
   test('an Idempotency-Key that names a batch, or another id than the event', async () => {
     const key = { 'idempotency-key': 'k' }
-    await expectProblem(await post('/events', '[{"data":1}]', JSON_TYPE, key), 400, 'invalid-id')
+    await expectProblem(await post('/events', '[{"data":1}]', JSON_TYPE, key), 400, 'invalid-id', '/id')
     await expectProblem(await post('/events', '{"data":1,"id":"other"}', JSON_TYPE, key), 400, 'invalid-id', '/id')
     await expectProblem(await post('/events/a?id=other', '1', JSON_TYPE, key), 400, 'invalid-id', '/id')
     expect(served.log.head).toBe(before)

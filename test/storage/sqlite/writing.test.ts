@@ -1,7 +1,9 @@
+import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { HubError } from '../../../src/core/errors.ts'
+import type { EventLog } from '../../../src/core/event-log.ts'
 import { parseFilter } from '../../../src/core/filter.ts'
 import { openLog } from '../../../src/storage/open.ts'
 import { draftOf } from '../../support/draft.ts'
@@ -62,6 +64,78 @@ test('the text of erased events is in none of the files, and neither is an erase
   }
   expect((await log.read(0, parseFilter(['kept'], []), { events: 1_000, bytes: 1 << 22 })).events.length).toBe(300)
   await log.close()
+})
+
+test.each([
+  ['another erase of it', (log: EventLog, offset: number) => log.erase({ offset })],
+  ['the next trim', (log: EventLog) => log.trim()],
+])('an outside reader holds up neither publishing nor, once it has ended, what %s overwrites', async (_, again) => {
+  using directory = tempDir()
+  const log = await openLog(logOptions({ directory: directory.path }))
+  const [receipt] = await log.append([draftOf('a', 'secret-text')])
+  const outside = new Database(join(directory.path, 'events.db'), { readonly: true })
+  outside.run('BEGIN')
+  outside.query('SELECT count(*) FROM events').get()
+  let waiting = true
+  const refused = log
+    .erase({ offset: receipt!.offset })
+    .then(() => 'erased')
+    .catch((error: HubError) => error.code)
+    .finally(() => {
+      waiting = false
+    })
+  const start = performance.now()
+  for (let count = 0; count < 5; count++) await log.append([draftOf('a')])
+  expect(performance.now() - start).toBeLessThan(900)
+  expect(waiting).toBe(true)
+  expect(await refused).toBe('overloaded')
+  expect(occurrences(directory.path, 'secret-text')).toBeGreaterThan(0)
+  outside.run('COMMIT')
+  outside.close()
+  await again(log, receipt!.offset)
+  expect(occurrences(directory.path, 'secret-text')).toBe(0)
+  await log.close()
+})
+
+test('another program that holds the write lock refuses a commit, which leaves the log as it was', async () => {
+  using directory = tempDir()
+  const warnings: string[] = []
+  const warn = (message: string) => void warnings.push(message)
+  const log = await openLog(logOptions({ directory: directory.path, warn }))
+  await log.append([draftOf('a')])
+  const outside = new Database(join(directory.path, 'events.db'))
+  outside.run('BEGIN IMMEDIATE')
+  const refused = await log.append([draftOf('b')]).then(String, (error: HubError) => error.code)
+  outside.run('ROLLBACK')
+  outside.close()
+  expect([refused, log.head, warnings.length]).toEqual(['overloaded', 1, 1])
+  expect((await log.append([draftOf('b')]))[0]!.offset).toBe(2)
+  await log.close()
+}, 20_000)
+
+test('a page that went bad under a running log fails it at the read that meets it', async () => {
+  using directory = tempDir()
+  const path = join(directory.path, 'events.db')
+  const log = await openLog(logOptions({ directory: directory.path }))
+  for (let round = 0; round < 20; round++) {
+    await log.append(Array.from({ length: 500 }, () => draftOf('a', `"${'x'.repeat(500)}"`)))
+  }
+  // Erasing empties the WAL: reads then go to the file, whose pages the reader has not seen yet.
+  await log.erase({ offset: 5_000 })
+  const failures: string[] = []
+  log.onFailure((error) => void failures.push(error.code))
+  const file = openSync(path, 'r+')
+  const size = statSync(path).size
+  const from = 8_192 * 20
+  writeSync(file, Buffer.alloc(size - from, 0xff), 0, size - from, from)
+  closeSync(file)
+  const code = (promise: Promise<unknown>) => promise.then(String).catch((error: HubError) => error.code)
+  expect(await code(log.at(5_001))).toBe('log-failed')
+  expect(failures).toEqual(['log-failed'])
+  expect(await code(log.append([draftOf('a')]))).toBe('log-failed')
+  expect(await code(log.read(0, everything, roomy))).toBe('log-failed')
+  expect(failures).toEqual(['log-failed'])
+  await log.close().catch(() => {})
 })
 
 test('with retention at work the file stops growing', async () => {

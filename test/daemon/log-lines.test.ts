@@ -1,0 +1,15 @@
+import { expect, test } from 'bun:test'
+import { createLogLines } from '../../src/daemon/log-lines.ts'
+
+test.each([
+  ['info', ['a', 'b', 'c']],
+  ['warn', ['b', 'c']],
+  ['error', ['c']],
+] as const)('at level %s only what is as severe is written', (level, expected) => {
+  const written: string[] = []
+  const lines = createLogLines({ level, write: (line) => written.push(line) })
+  lines.info('a')
+  lines.warn('b')
+  lines.error('c')
+  expect(written).toEqual([...expected])
+})
