@@ -17,5 +17,7 @@ const server = createServer(async (request, response) => {
   }
 })
 
+// A publisher's connection may be quiet for longer than Node's 5 s at a low rate.
+server.keepAliveTimeout = 120_000
 // Node's default of 511 makes a burst of 1,000 readers wait for repeated connection requests.
 server.listen({ port: Number(process.argv[2]), host: '127.0.0.1', backlog: 4096 })

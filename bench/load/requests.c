@@ -155,16 +155,19 @@ static void open_connection(struct connection *c) {
 
 /* Open loop: requests start when planned, whether or not earlier ones were answered, while a connection is free. */
 static int paced(int width, double rate, double seconds, uint64_t started, uint64_t deadline) {
+  /* In turns: servers close a connection that has sent nothing for some ten seconds. */
   struct connection **free_ones = malloc(width * sizeof *free_ones);
-  int spare = 0;
-  for (int i = width - 1; i >= 0; i--) free_ones[spare++] = &connections[i];
+  int spare = width, next = 0;
+  for (int i = 0; i < width; i++) free_ones[i] = &connections[i];
   long total = rate * seconds, begun = 0;
   struct epoll_event ready[256];
   while ((begun < total || spare < width) && now() < deadline) {
     uint64_t planned = started + (uint64_t)(begun * 1e9 / rate), moment = now(), wait = 100000000u;
     if (begun < total && spare > 0) {
       if (planned <= moment) {
-        begin(free_ones[--spare], planned);
+        begin(free_ones[next], planned);
+        next = (next + 1) % width;
+        spare--;
         begun++;
         continue;
       }
@@ -173,7 +176,7 @@ static int paced(int width, double rate, double seconds, uint64_t started, uint6
     struct timespec timeout = {0, wait};
     int n = epoll_pwait2(epoll, ready, 256, &timeout, 0);
     for (int i = 0; i < n; i++)
-      if (receive(ready[i].data.ptr)) free_ones[spare++] = ready[i].data.ptr;
+      if (receive(ready[i].data.ptr)) free_ones[(next + spare++) % width] = ready[i].data.ptr;
   }
   return width - spare;
 }
