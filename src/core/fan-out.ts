@@ -125,21 +125,21 @@ export class FanOut {
     }
   }
 
-  /** What is left of a batch after what was erased since passes wait. */
   #kept(batch: Batch): Batch | undefined {
-    if (this.#erased.length === 0) return batch
-    const events = batch.events.filter((event) => !this.#erased.some((removal) => removal.gone(event)))
+    const events = this.#left(batch.events)
     if (events.length === batch.events.length) return batch
     return events.length > 0 ? new Batch(events) : undefined
   }
 
+  /** The events without what was erased since passes wait. */
+  #left(events: readonly StoredEvent[]): readonly StoredEvent[] {
+    if (this.#erased.length === 0) return events
+    return events.filter((event) => !this.#erased.some((removal) => removal.gone(event)))
+  }
+
   /** Nearly every audience gets one event of the commit or all of them: those batches, and their bytes, are shared. */
   #match(commit: Commit): [Audience, Batch][] {
-    const erased = this.#erased
-    const events =
-      erased.length === 0
-        ? commit.events
-        : commit.events.filter((event) => !erased.some((removal) => removal.gone(event)))
+    const events = this.#left(commit.events)
     const touched: Audience[] = []
     for (const event of events) {
       this.#index.match(event.topic, (audience) => {

@@ -32,7 +32,8 @@ export interface HubOptions {
 }
 
 const SWEEP_MS = 1000
-const READERS_PER_TURN = 500
+/** Readers looked at or told in one turn of the event loop: each may write a frame. */
+const VISITS_PER_TURN = 500
 
 /**
  * Publish and fan-out in one process.
@@ -249,7 +250,7 @@ export class Hub {
     let visited = 0
     for (const subscription of [...this.#subscriptions.values()]) {
       visit(subscription)
-      if (++visited % READERS_PER_TURN === 0) await this.#clock.yield()
+      if (++visited % VISITS_PER_TURN === 0) await this.#clock.yield()
     }
   }
 }
