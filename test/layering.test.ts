@@ -8,10 +8,11 @@ const mayImport: Record<string, readonly string[]> = {
   sse: ['core'],
   storage: ['core'],
   config: ['core'],
+  auth: ['core'],
   daemon: ['core'],
   page: [],
-  http: ['core', 'sse', 'page'],
-  cli: ['core', 'config', 'http', 'storage/open.ts', 'daemon', 'sse'],
+  http: ['core', 'sse', 'auth', 'page'],
+  cli: ['core', 'config', 'auth', 'http', 'storage/open.ts', 'daemon', 'sse'],
   'index.ts': ['cli'],
 }
 

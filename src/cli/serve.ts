@@ -44,7 +44,14 @@ export async function serve({ config, warnings }: LoadedConfig, io: Io): Promise
     stop.fail()
   })
   try {
-    const limits = { ...config.stream, ...config.limits, pendingEvents: PENDING_EVENTS, tailBytes: TAIL_BYTES }
+    const limits = {
+      ...config.stream,
+      ...config.limits,
+      connectionsPerPrincipal: 100,
+      connectionsPerAddress: 1000,
+      pendingEvents: PENDING_EVENTS,
+      tailBytes: TAIL_BYTES,
+    }
     const report = (error: unknown): void =>
       lines.error(`internal error: ${error instanceof Error ? (error.stack ?? error.message) : error}`)
     hub = await Hub.open({ log, clock: systemClock, limits, report })

@@ -10,8 +10,12 @@ export type Delivery =
   | { kind: 'gap'; requested: string; resumedFrom: number; reason: GapReason }
   /** Everything that matches up to `position` was delivered. */
   | { kind: 'heartbeat'; position: number }
+  /** Why the stream ends when that is the reader's affair; a `closing` follows. */
+  | { kind: 'error'; code: CloseReason; message: string }
   /** Always last. */
   | { kind: 'closing'; reason: CloseReason; reconnect: boolean; retryMs: number }
 
 /** `expired`: retention took events; the stream goes on at the oldest kept one. `unknown`: not a place in this log. */
 export type GapReason = 'expired' | 'unknown'
+
+export type Control = Exclude<Delivery, { kind: 'events' }>

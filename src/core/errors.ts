@@ -25,9 +25,16 @@ export const errorCodes = [
   'method-not-allowed',
   // who asks, from where
   'host-not-allowed',
+  'behind-proxy',
   'origin-not-allowed',
+  'credential-missing',
+  'credential-invalid',
+  'credential-expired',
+  'forbidden',
   // for now: the same request may succeed later
   'overloaded',
+  'rate-limited',
+  'issuer-unavailable',
   'too-many-connections',
   'draining',
   'disk-full',

@@ -47,3 +47,20 @@ export function parseTypeFilter(text: string, pointer?: string): TypeFilter {
 export function matchesType(filter: TypeFilter, type: string): boolean {
   return filter.prefix ? type.startsWith(filter.text) : type === filter.text
 }
+
+/** What both lists let through, where an empty list is every type; `undefined` when that is nothing. */
+export function intersectTypes(a: readonly TypeFilter[], b: readonly TypeFilter[]): readonly TypeFilter[] | undefined {
+  if (a.length === 0) return b
+  if (b.length === 0) return a
+  const found = new Map<string, TypeFilter>()
+  for (const left of a) {
+    for (const right of b) {
+      const narrow = right.text.length > left.text.length || !right.prefix ? right : left
+      const wide = narrow === right ? left : right
+      if (wide.prefix ? narrow.text.startsWith(wide.text) : !narrow.prefix && narrow.text === wide.text) {
+        found.set(`${narrow.text}${narrow.prefix ? '*' : ''}`, narrow)
+      }
+    }
+  }
+  return found.size > 0 ? [...found.values()] : undefined
+}

@@ -9,7 +9,10 @@ export const MAX_TYPE_FILTERS = 64
 export interface Filter {
   patterns: readonly Pattern[]
   types: readonly TypeFilter[]
-  /** Equal for equal filters: readers that share it share their fan-out work. Never a cache key across principals. */
+  /**
+   * Equal for equal filters: readers that share it share their fan-out work. Made of what may be read, never of what was
+   * asked for, and a tuple, not joined strings: else one principal's bytes could go to another (CVE-2026-39972).
+   */
   key: string
 }
 
@@ -38,11 +41,19 @@ export function parseFilter(
   }
   const wanted = [...new Set(patterns.length > 0 ? patterns : ['**'])].sort()
   const kinds = [...new Set(types)].sort()
-  return {
-    patterns: wanted.map((text) => parsePattern(text, named.patterns)),
-    types: kinds.map((text) => parseTypeFilter(text, named.types)),
-    key: JSON.stringify([wanted, kinds]),
-  }
+  return filterOf(
+    wanted.map((text) => parsePattern(text, named.patterns)),
+    kinds.map((text) => parseTypeFilter(text, named.types)),
+  )
+}
+
+/** At least one pattern: none would match nothing. Each of the two sorted by its text. */
+export function filterOf(patterns: readonly Pattern[], types: readonly TypeFilter[]): Filter {
+  const key = JSON.stringify([
+    patterns.map((pattern) => pattern.text),
+    types.map(({ text, prefix }) => text + (prefix ? '*' : '')),
+  ])
+  return { patterns, types, key }
 }
 
 export function filterTopic(filter: Filter, topic: string): boolean {

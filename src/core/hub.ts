@@ -1,19 +1,31 @@
 import { CatchUp } from './catch-up.ts'
 import type { Clock } from './clock.ts'
 import { type CloseReason, closeReasons } from './close-reason.ts'
+import { Connections } from './connections.ts'
 import { HubError } from './errors.ts'
 import type { Draft } from './event.ts'
 import type { EventLog, Receipt } from './event-log.ts'
 import { FanOut } from './fan-out.ts'
 import type { Filter } from './filter.ts'
 import { type HistoryPage, readHistory } from './history.ts'
+import type { Principal } from './principal.ts'
 import { type Begin, resolveStart, type Start } from './start.ts'
-import { Subscription, type SubscriptionHost, type SubscriptionLimits, type SubscriptionState } from './subscription.ts'
+import {
+  type Reader,
+  Subscription,
+  type SubscriptionHost,
+  type SubscriptionLimits,
+  type SubscriptionState,
+} from './subscription.ts'
 import { newestEvents, Tail } from './tail.ts'
 
 export interface HubLimits extends SubscriptionLimits {
   /** Streams at once; one more is told to come back. */
   connections: number
+  /** The same for one principal, where its limits count. */
+  connectionsPerPrincipal: number
+  /** The same for one client address, where it is known. */
+  connectionsPerAddress: number
   /** Drafts accepted and not yet durable, and their bytes. */
   pendingEvents: number
   pendingBytes: number
@@ -29,6 +41,11 @@ export interface HubOptions {
   limits: HubLimits
   /** Failures that end one stream and that nobody foresaw. */
   report: (error: unknown) => void
+}
+
+export interface SubscribeRequest extends Pick<Reader, 'principal' | 'address'> {
+  filter: Filter
+  start: Start | undefined
 }
 
 const SWEEP_MS = 1000
@@ -53,6 +70,7 @@ export class Hub {
   readonly #catchUp: CatchUp
   readonly #fanOut: FanOut
   readonly #subscriptions = new Map<string, Subscription>()
+  readonly #connections: Connections
   readonly #host: SubscriptionHost & { now: number }
   readonly #undo: (() => void)[]
   #sequence = 0
@@ -75,6 +93,7 @@ export class Hub {
     this.#limits = limits
     this.#report = report
     this.#tail = tail
+    this.#connections = new Connections(limits)
     this.#catchUp = new CatchUp(log, tail, clock)
     this.#fanOut = new FanOut(clock, log.head)
     this.#host = {
@@ -145,22 +164,38 @@ export class Hub {
   }
 
   /** Why a new stream would be refused for now. A browser's EventSource must be told so inside a 200 (DESIGN 5, 7). */
-  refusal(): CloseReason | undefined {
+  refusal({ principal, address }: Pick<Reader, 'principal' | 'address'>): CloseReason | undefined {
     if (this.#state === 'failed') return 'log-failed'
     if (this.#state === 'draining') return 'draining'
-    return this.#subscriptions.size >= this.#limits.connections ? 'too-many-connections' : undefined
+    return this.#connections.refusal(principal, address)
   }
 
-  subscribe({ filter, start }: { filter: Filter; start: Start | undefined }): Subscription {
+  /** `filter` has been narrowed to the grants of `principal`: whatever it matches is delivered. */
+  subscribe({ filter, start, principal, address }: SubscribeRequest): Subscription {
     const id = `con_${(++this.#sequence).toString(36)}${Math.floor(this.#clock.random() * 1e9).toString(36)}`
-    const maxAgeMs = this.#limits.maxAgeMs * (0.9 + this.#clock.random() * 0.2)
-    const subscription = new Subscription(this.#host, id, this.#fanOut.audience(filter), maxAgeMs)
+    const subscription = new Subscription(this.#host, id, this.#fanOut.audience(filter), {
+      principal,
+      address,
+      ...this.#end(principal),
+    })
     this.#subscriptions.set(id, subscription)
+    this.#connections.add(principal, address)
     this.#catchUp.enter()
     const begin: Begin = (position, toldHorizon, deliveries) => subscription.start(position, toldHorizon, deliveries)
     const wanted = (): boolean => subscription.state !== 'closed'
     resolveStart(this.log, filter, start, begin, wanted)?.catch((error) => this.#fail(subscription, error))
     return subscription
+  }
+
+  /** Asks `judge` about the principal of every stream, and closes those it has a reason for. */
+  async reconsider(judge: (principal: Principal) => CloseReason | undefined): Promise<void> {
+    const verdicts = new Map<Principal, CloseReason | undefined>()
+    await this.#inTurns((subscription) => {
+      const { principal } = subscription.reader
+      if (!verdicts.has(principal)) verdicts.set(principal, judge(principal))
+      const reason = verdicts.get(principal)
+      if (reason) subscription.close(reason)
+    })
   }
 
   async history(query: { filter: Filter; start: Start | undefined; limit: number }): Promise<HistoryPage> {
@@ -195,6 +230,14 @@ export class Hub {
     for (const undo of this.#undo) undo()
   }
 
+  /** Jittered, so that streams that were opened together do not end together. A clock that jumps moves no credential. */
+  #end(principal: Principal): Pick<Reader, 'endsAt' | 'endReason'> {
+    const age = this.#limits.maxAgeMs * (0.9 + this.#clock.random() * 0.2)
+    const left = principal.expires === undefined ? Number.POSITIVE_INFINITY : principal.expires - this.#clock.now()
+    const endReason = left < age ? 'credential-expired' : 'max-age'
+    return { endsAt: this.#clock.monotonic() + Math.min(age, left), endReason }
+  }
+
   #requireOpen(): void {
     if (this.#state === 'draining') {
       throw new HubError('draining', 'The hub is stopping; publish again in a moment.', { retryAfterMs: 2000 })
@@ -218,6 +261,7 @@ export class Hub {
     else {
       if (!wasLive) this.#catchUp.leave()
       this.#subscriptions.delete(subscription.id)
+      this.#connections.remove(subscription.reader.principal, subscription.reader.address)
       this.#fanOut.release(subscription.audience)
     }
   }

@@ -57,3 +57,22 @@ export function overlaps(a: Pattern, b: Pattern): boolean {
   if (b.segments.length > shared) return a.open
   return true
 }
+
+/** The topics that match both, as one pattern (there always is one), or `undefined` when there are none. */
+export function intersect(a: Pattern, b: Pattern): Pattern | undefined {
+  if (!overlaps(a, b)) return undefined
+  const [longer, shorter] = a.segments.length >= b.segments.length ? [a, b] : [b, a]
+  const segments = longer.segments.map((segment, index) =>
+    segment === '*' ? (shorter.segments[index] ?? segment) : segment,
+  )
+  const open = a.open && b.open
+  const text = [...segments, ...(open ? ['**'] : [])].join('/')
+  return { text, exact: !open && !segments.includes('*'), segments, open }
+}
+
+/** Whether every topic of `b` matches `a`. */
+export function covers(a: Pattern, b: Pattern): boolean {
+  if (b.open && !a.open) return false
+  if (a.open ? b.segments.length < a.segments.length : b.segments.length !== a.segments.length) return false
+  return a.segments.every((segment, index) => segment === '*' || segment === b.segments[index])
+}

@@ -1,9 +1,10 @@
 import type { Audience } from './audience.ts'
 import { Batch } from './batch.ts'
 import { type CloseReason, closeReasons } from './close-reason.ts'
-import type { Delivery } from './delivery.ts'
+import type { Control, Delivery } from './delivery.ts'
 import type { Horizon, Removal } from './event-log.ts'
 import type { Filter } from './filter.ts'
+import type { Principal } from './principal.ts'
 
 export interface SubscriptionLimits {
   /** Bytes of events that may wait for a live reader; above that it reads from the log again. */
@@ -32,6 +33,16 @@ export interface SubscriptionHost {
 /** Who takes from a subscription. Called in the middle of a fan-out: it takes and returns, and MUST NOT throw. */
 export interface Waiter {
   wake(): void
+}
+
+/** Who reads, and until when. */
+export interface Reader {
+  principal: Principal
+  /** The client's address as caps count it; '' when they do not. */
+  address: string
+  /** Monotonic milliseconds at which the stream ends, and why then. */
+  endsAt: number
+  endReason: 'max-age' | 'credential-expired'
 }
 
 /** Whoever has to see to the socket of a closed subscription. */
@@ -64,11 +75,11 @@ export interface Found {
 export class Subscription {
   readonly id: string
   readonly audience: Audience
+  readonly reader: Reader
   readonly openedAt: number
   /** Told once, when it is closed. */
   socket: SocketOwner | undefined
   readonly #host: SubscriptionHost
-  readonly #maxAgeMs: number
   #state: SubscriptionState = 'catching-up'
   #closed: CloseReason | undefined
   /** Ready to be taken, before anything in `#queue`. At most the start, one page and a heartbeat. */
@@ -88,10 +99,10 @@ export class Subscription {
   #handedAt = 0
   #takenAt: number
 
-  constructor(host: SubscriptionHost, id: string, audience: Audience, maxAgeMs: number) {
+  constructor(host: SubscriptionHost, id: string, audience: Audience, reader: Reader) {
     this.#host = host
-    this.#maxAgeMs = maxAgeMs
     this.id = id
+    this.reader = reader
     this.audience = audience
     this.openedAt = host.now
     this.#takenAt = this.openedAt
@@ -99,6 +110,10 @@ export class Subscription {
 
   get filter(): Filter {
     return this.audience.filter
+  }
+
+  get principal(): string {
+    return this.reader.principal.id
   }
 
   get state(): SubscriptionState {
@@ -240,15 +255,16 @@ export class Subscription {
   sweep(now: number, fannedOut: number, horizon: (subscription: Subscription) => number): void {
     if (this.#state === 'closed') return
     const { limits } = this.#host
+    // First of all: a reader that always has something in hand is no exception.
+    if (now > this.reader.endsAt) {
+      this.close(this.reader.endReason)
+      return
+    }
     if (this.#handedAt > 0) {
       const stalledMs = now - this.#handedAt
       const told = Math.max(this.#position, this.#toldHorizon)
       const overtaken = stalledMs > 1000 && this.#state === 'catching-up' && horizon(this) > told
       if (stalledMs > limits.maxStallMs || overtaken) this.close('slow-consumer')
-      return
-    }
-    if (now - this.openedAt > this.#maxAgeMs) {
-      this.close('max-age')
       return
     }
     if (!this.#started || now - this.#takenAt < limits.heartbeatMs) return
@@ -266,9 +282,7 @@ export class Subscription {
     this.#state = 'closed'
     this.#queue = undefined
     this.#queuedBytes = 0
-    const { reconnect } = closeReasons[reason]
-    this.#pending =
-      reason === 'client-gone' ? NONE : [{ kind: 'closing', reason, reconnect, retryMs: this.#host.retryMs(reason) }]
+    this.#pending = reason === 'client-gone' ? NONE : lastWords(reason, this.#host.retryMs(reason))
     try {
       this.#host.changed(this, 'closed')
       this.socket?.closed(reason)
@@ -307,4 +321,11 @@ export class Subscription {
     this.#waiter = undefined
     waiter?.wake()
   }
+}
+
+/** What is said to whoever is told `reason`. */
+export function lastWords(reason: CloseReason, retryMs: number): Control[] {
+  const { reconnect, error: message }: { reconnect: boolean; error?: string } = closeReasons[reason]
+  const closing: Control = { kind: 'closing', reason, reconnect, retryMs }
+  return message === undefined ? [closing] : [{ kind: 'error', code: reason, message }, closing]
 }

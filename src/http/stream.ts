@@ -1,6 +1,7 @@
 import { Elysia } from 'elysia'
 import type { CloseReason } from '../core/close-reason.ts'
 import type { Hub } from '../core/hub.ts'
+import { LOCAL } from '../core/principal.ts'
 import type { SocketOwner, Subscription } from '../core/subscription.ts'
 import { type Format, Formats, type StreamFacts } from '../sse/format.ts'
 import { Stream } from '../sse/stream.ts'
@@ -44,7 +45,7 @@ class Streams {
 
   constructor(options: StreamOptions) {
     this.#options = options
-    this.#facts = { principal: 'local', heartbeatMs: options.heartbeatMs, cursor: options.hub.cursor }
+    this.#facts = { heartbeatMs: options.heartbeatMs, cursor: options.hub.cursor }
   }
 
   answer(
@@ -58,9 +59,10 @@ class Streams {
     if (query.kind === 'json') return history(query)
     const format = this.#formats.get({ kind: query.kind, ...switches(query.parameters) })
     const headers = streamHeaders(format, set)
-    const refusal = hub.refusal()
+    const reader = { principal: LOCAL, address: '' }
+    const refusal = hub.refusal(reader)
     if (refusal) return new Response(this.#refused(format, refusal), { headers })
-    const subscription = hub.subscribe(query)
+    const subscription = hub.subscribe({ ...query, ...reader })
     new StreamSocket(subscription, request, server)
     const body = new Stream(subscription, format, this.#facts, hub.retryMs('max-age'))
     return new Response(body as unknown as BodyInit, { headers })
@@ -69,9 +71,9 @@ class Streams {
   /** EventSource gives up for good on any answer but 200, so a refusal that is only for now is a stream that ends. */
   #refused(format: Format, reason: CloseReason): string {
     const retryMs = this.#options.hub.retryMs(reason)
-    const reader = { id: '', filter: { patterns: [], types: [], key: '' } }
+    const owner = { id: '', filter: { patterns: [], types: [], key: '' }, principal: '' }
     return (
-      format.hello(retryMs) + format.control({ kind: 'closing', reason, reconnect: true, retryMs }, reader, this.#facts)
+      format.hello(retryMs) + format.control({ kind: 'closing', reason, reconnect: true, retryMs }, owner, this.#facts)
     )
   }
 }

@@ -1,5 +1,5 @@
 import type { EncodeEvents } from '../core/batch.ts'
-import type { Delivery } from '../core/delivery.ts'
+import type { Control } from '../core/delivery.ts'
 import type { Filter } from '../core/filter.ts'
 import { controlFrame, encodeEnvelopes, encodeFrames, encodeLines, positionFrame, retryField } from './encode.ts'
 
@@ -16,25 +16,24 @@ export interface FormatOptions {
 
 /** What control events say that is the same for all streams of a hub. */
 export interface StreamFacts {
-  principal: string
   heartbeatMs: number
   cursor: (offset: number) => string
 }
-
-export type Control = Exclude<Delivery, { kind: 'events' }>
 
 export interface Format {
   contentType: string
   /** Sent at once: Bun 1.4.5 withholds the response head until there is a first byte. */
   hello(retryMs: number): string
   events: EncodeEvents
-  control(delivery: Control, reader: Reader, facts: StreamFacts): string
+  control(delivery: Control, owner: StreamOwner, facts: StreamFacts): string
 }
 
 /** Whose stream it is. */
-export interface Reader {
+export interface StreamOwner {
   id: string
   filter: Filter
+  /** `key:ci` */
+  principal: string
 }
 
 /** All formats there are: ten thousand streams share these few objects. */
@@ -57,13 +56,13 @@ function sse({ envelope, control, heartbeatEvent }: FormatOptions): Format {
     contentType: 'text/event-stream',
     hello: (retryMs) => `: mcp-sse\n${retryField(retryMs)}`,
     events: envelope ? encodeEnvelopes : encodeFrames,
-    control(delivery, reader, facts) {
+    control(delivery, owner, facts) {
       const id = adoptedPosition(delivery, facts)
       if (delivery.kind === 'heartbeat') {
         return heartbeatEvent ? controlFrame('$heartbeat', {}, id) : positionFrame(id!)
       }
       const retry = delivery.kind === 'closing' && delivery.reconnect ? retryField(delivery.retryMs) : ''
-      if (control) return retry + controlFrame(`$${delivery.kind}`, controlData(delivery, reader, facts), id)
+      if (control) return retry + controlFrame(`$${delivery.kind}`, controlData(delivery, owner, facts), id)
       return retry + (id === undefined ? '' : positionFrame(id))
     },
   }
@@ -74,11 +73,11 @@ function ndjson({ control, heartbeatEvent }: FormatOptions): Format {
     contentType: 'application/x-ndjson',
     hello: () => '\n',
     events: encodeLines,
-    control(delivery, reader, facts) {
+    control(delivery, owner, facts) {
       // Blank lines are what NDJSON readers skip.
       if (delivery.kind === 'heartbeat' ? !heartbeatEvent : !control) return '\n'
       const cursor = adoptedPosition(delivery, facts)
-      const data = controlData(delivery, reader, facts)
+      const data = controlData(delivery, owner, facts)
       return `${JSON.stringify({ type: `$${delivery.kind}`, ...(cursor === undefined ? {} : { cursor }), data })}\n`
     },
   }
@@ -93,12 +92,13 @@ function adoptedPosition(delivery: Control, { cursor }: StreamFacts): string | u
       return cursor(delivery.resumedFrom)
     case 'heartbeat':
       return cursor(delivery.position)
+    case 'error':
     case 'closing':
       return undefined
   }
 }
 
-function controlData(delivery: Control, { id, filter }: Reader, facts: StreamFacts): object {
+function controlData(delivery: Control, { id, filter, principal }: StreamOwner, facts: StreamFacts): object {
   switch (delivery.kind) {
     case 'open':
       return {
@@ -106,7 +106,7 @@ function controlData(delivery: Control, { id, filter }: Reader, facts: StreamFac
         cursor: facts.cursor(delivery.position),
         topics: filter.patterns.map((pattern) => pattern.text),
         types: filter.types.map((type) => type.text + (type.prefix ? '*' : '')),
-        principal: facts.principal,
+        principal,
         heartbeatMs: facts.heartbeatMs,
       }
     case 'gap': {
@@ -115,6 +115,8 @@ function controlData(delivery: Control, { id, filter }: Reader, facts: StreamFac
     }
     case 'heartbeat':
       return {}
+    case 'error':
+      return { code: delivery.code, message: delivery.message }
     case 'closing': {
       const { reason, reconnect, retryMs } = delivery
       return { reason, reconnect, retryMs }

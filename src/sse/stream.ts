@@ -1,6 +1,6 @@
 import type { Subscription, Waiter } from '../core/subscription.ts'
 import { encodeText } from './encode.ts'
-import type { Control, Format, StreamFacts } from './format.ts'
+import type { Format, StreamFacts } from './format.ts'
 
 /** What one write hands to the socket at most; everything queued since the last write goes out together up to this. */
 export const MAX_CHUNK_BYTES = 256 * 1024
@@ -103,7 +103,7 @@ function nextChunk(
   let text = hello
   for (const delivery of deliveries) {
     if (delivery.kind !== 'events') {
-      text += format.control(delivery satisfies Control, subscription, facts)
+      text += format.control(delivery, subscription, facts)
       continue
     }
     if (text !== '') parts.push(encodeText(text))

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { parseFilter } from '../../src/core/filter.ts'
 import type { Subscription } from '../../src/core/subscription.ts'
+import { byLocal } from '../support/by-local.ts'
 import { draft, memoryHub } from '../support/hub.ts'
 import { eventsOf, takeUntil } from '../support/reader.ts'
 
@@ -14,7 +15,7 @@ async function dataOf(subscription: Subscription): Promise<string[]> {
 
 test('what waits for a live reader when it is erased is not delivered, and what is around it is', async () => {
   const { hub, log, close } = await memoryHub()
-  const subscription = hub.subscribe({ filter: everything, start: undefined })
+  const subscription = hub.subscribe({ ...byLocal, filter: everything, start: undefined })
   subscription.take(1)
   await hub.publish([draft('a', 'before')])
   const [receipt] = await hub.publish([draft('a', 'SECRET'), draft('a', 'beside')])
@@ -27,7 +28,9 @@ test('what waits for a live reader when it is erased is not delivered, and what 
 test('what was read for a reader, or is being read, when it is erased is not delivered', async () => {
   const { hub, log, close } = await memoryHub({ tailBytes: 0 })
   await hub.publish([draft('a', 'before'), draft('secret', 'SECRET'), draft('a', 'last')])
-  const readers = Array.from({ length: 5 }, () => hub.subscribe({ filter: everything, start: { kind: 'earliest' } }))
+  const readers = Array.from({ length: 5 }, () =>
+    hub.subscribe({ ...byLocal, filter: everything, start: { kind: 'earliest' } }),
+  )
   const history = hub.history({ filter: everything, start: { kind: 'earliest' }, limit: 10 })
   expect(await log.erase({ topic: 'secret' })).toBe(1)
   for (const reader of readers) expect(await dataOf(reader)).toEqual(['before', 'last'])
@@ -39,14 +42,16 @@ test('what the tail holds when it is erased is not replayed from it', async () =
   const { hub, log, close } = await memoryHub()
   await hub.publish([draft('a', 'before'), draft('secret', 'SECRET'), draft('a', 'last')])
   await log.erase({ topic: 'secret' })
-  const reader = hub.subscribe({ filter: everything, start: { kind: 'earliest' } })
+  const reader = hub.subscribe({ ...byLocal, filter: everything, start: { kind: 'earliest' } })
   expect(await dataOf(reader)).toEqual(['before', 'last'])
   await close()
 })
 
 test('a commit that waits for its pass when it is erased is not offered', async () => {
   const { hub, log, close } = await memoryHub({ connections: 5_000 })
-  const readers = Array.from({ length: 2_100 }, () => hub.subscribe({ filter: everything, start: undefined }))
+  const readers = Array.from({ length: 2_100 }, () =>
+    hub.subscribe({ ...byLocal, filter: everything, start: undefined }),
+  )
   for (const reader of readers) reader.take(1)
   const publishing = [hub.publish([draft('a', 'before')]), hub.publish([draft('secret', 'SECRET')])]
   await Bun.sleep(0)

@@ -4,6 +4,7 @@ import { parseFilter } from '../../src/core/filter.ts'
 import { Hub } from '../../src/core/hub.ts'
 import type { Subscription } from '../../src/core/subscription.ts'
 import { systemClock } from '../../src/daemon/clock.ts'
+import { byLocal } from '../support/by-local.ts'
 import { draft, memoryHub, testLimits, unforeseen } from '../support/hub.ts'
 import { eventsOf, takeUntil } from '../support/reader.ts'
 
@@ -13,14 +14,16 @@ const offsets = async (subscription: Subscription, count: number): Promise<numbe
 test('a pass over thousands of readers lets others have the event loop in between, and nobody misses or repeats', async () => {
   const { hub, log, close } = await memoryHub({ connections: 10_000 })
   const everything = parseFilter([], [])
-  const readers = Array.from({ length: 2_500 }, () => hub.subscribe({ filter: everything, start: undefined }))
+  const readers = Array.from({ length: 2_500 }, () =>
+    hub.subscribe({ ...byLocal, filter: everything, start: undefined }),
+  )
   for (const reader of readers) reader.take(1)
   // Joins at every chance in the pauses of the pass: it has the commit from the tail and must not get it again.
   const joined: Subscription[] = []
   let running = true
   const join = (): void => {
     if (!running) return
-    joined.push(hub.subscribe({ filter: everything, start: { kind: 'earliest' } }))
+    joined.push(hub.subscribe({ ...byLocal, filter: everything, start: { kind: 'earliest' } }))
     setImmediate(join)
   }
   let told = false
@@ -40,7 +43,7 @@ test('a pass over thousands of readers lets others have the event loop in betwee
 test('a commit costs nothing for readers that it does not match', async () => {
   const { hub, close } = await memoryHub({ connections: 10_000 })
   const readers = Array.from({ length: 3_000 }, (_, index) =>
-    hub.subscribe({ filter: parseFilter([`user/${index}/**`], []), start: undefined }),
+    hub.subscribe({ ...byLocal, filter: parseFilter([`user/${index}/**`], []), start: undefined }),
   )
   for (const reader of readers) reader.take(1)
   await hub.publish([draft('user/7/inbox', 'x')])
@@ -50,8 +53,8 @@ test('a commit costs nothing for readers that it does not match', async () => {
 
 test('readers with one filter, however it was written, share one audience and the bytes of a commit', async () => {
   const { hub, close } = await memoryHub()
-  const first = hub.subscribe({ filter: parseFilter(['b', 'a', 'a'], ['y', 'x']), start: undefined })
-  const second = hub.subscribe({ filter: parseFilter(['a', 'b'], ['x', 'y']), start: undefined })
+  const first = hub.subscribe({ ...byLocal, filter: parseFilter(['b', 'a', 'a'], ['y', 'x']), start: undefined })
+  const second = hub.subscribe({ ...byLocal, filter: parseFilter(['a', 'b'], ['x', 'y']), start: undefined })
   expect(hub.audiences).toBe(1)
   for (const reader of [first, second]) reader.take(1)
   await hub.publish([draft('a', '1', { type: 'x' })])
@@ -75,11 +78,11 @@ test('a failed log tells every stream and refuses publishes and streams', async 
     },
   })
   const hub = await Hub.open({ log: failing, clock: systemClock, limits: testLimits, report: unforeseen })
-  const subscription = hub.subscribe({ filter: parseFilter([], []), start: undefined })
+  const subscription = hub.subscribe({ ...byLocal, filter: parseFilter([], []), start: undefined })
   subscription.take(1)
   fail(new HubError('log-failed', 'The disk is gone.'))
   expect(subscription.closeReason).toBe('log-failed')
-  expect(hub.refusal()).toBe('log-failed')
+  expect(hub.refusal(byLocal)).toBe('log-failed')
   expect(hub.ready).toBe(false)
   await expect(hub.publish([draft('a', '1')])).rejects.toMatchObject({ code: 'log-failed' })
   hub.close()

@@ -4,6 +4,7 @@ import { parseFilter } from '../../src/core/filter.ts'
 import { readHistory } from '../../src/core/history.ts'
 import { Hub } from '../../src/core/hub.ts'
 import { systemClock } from '../../src/daemon/clock.ts'
+import { byLocal } from '../support/by-local.ts'
 import { draft, memoryHub, testLimits, unforeseen } from '../support/hub.ts'
 import { eventsOf, takeUntil } from '../support/reader.ts'
 
@@ -40,7 +41,7 @@ test('the newest page of history has each event once, however many reads it take
 
 test('last=10 begins ten events back, however many reads that takes to find', async () => {
   const hub = await Hub.open({ log, clock: systemClock, limits: testLimits, report: unforeseen })
-  const reader = hub.subscribe({ filter, start: { kind: 'last', count: 10 } })
+  const reader = hub.subscribe({ ...byLocal, filter, start: { kind: 'last', count: 10 } })
   const taken = await takeUntil(reader, (deliveries) => eventsOf(deliveries).length >= 10)
   expect(eventsOf(taken).map(({ offset }) => offset)).toEqual(newest(10))
   hub.close()
@@ -48,7 +49,7 @@ test('last=10 begins ten events back, however many reads that takes to find', as
 
 test('a hub that starts over a log replays each event once, however many reads filled its memory', async () => {
   const hub = await Hub.open({ log, clock: systemClock, limits: testLimits, report: unforeseen })
-  const reader = hub.subscribe({ filter, start: { kind: 'earliest' } })
+  const reader = hub.subscribe({ ...byLocal, filter, start: { kind: 'earliest' } })
   const taken = await takeUntil(reader, (deliveries) => eventsOf(deliveries).length >= EVENTS)
   expect(eventsOf(taken).map(({ offset }) => offset)).toEqual(newest(EVENTS))
   hub.close()

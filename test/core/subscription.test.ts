@@ -7,6 +7,7 @@ import type { Hub } from '../../src/core/hub.ts'
 import type { Start } from '../../src/core/start.ts'
 import { Formats } from '../../src/sse/format.ts'
 import { Stream } from '../../src/sse/stream.ts'
+import { byLocal } from '../support/by-local.ts'
 import { draft, memoryHub } from '../support/hub.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { eventsOf, ready, takeUntil } from '../support/reader.ts'
@@ -35,7 +36,7 @@ describe('where a stream starts', () => {
   test('a new reader begins at the head and is told so, without a gap', async () => {
     const { hub, log, close } = await memoryHub()
     await publishMany(hub, 5)
-    const subscription = hub.subscribe({ filter: everything, start: undefined })
+    const subscription = hub.subscribe({ ...byLocal, filter: everything, start: undefined })
     expect(subscription.take(1)).toEqual([{ kind: 'open', position: 5, adopt: true }])
     expect(subscription.state).toBe('live')
     await publishMany(hub, 1)
@@ -47,7 +48,7 @@ describe('where a stream starts', () => {
   test('a reader that resumes is told its own place, never the head', async () => {
     const { hub, log, close } = await memoryHub()
     await publishMany(hub, 5)
-    const subscription = hub.subscribe({ filter: everything, start: after(log.generations.cursor(2)) })
+    const subscription = hub.subscribe({ ...byLocal, filter: everything, start: after(log.generations.cursor(2)) })
     const taken = await takeUntil(subscription, seen(3))
     expect(taken[0]).toEqual({ kind: 'open', position: 2, adopt: true })
     expect(offsetsOf(taken)).toEqual([3, 4, 5])
@@ -60,7 +61,7 @@ describe('where a stream starts', () => {
       const { hub, log, close } = await memoryHub()
       await publishMany(hub, 5)
       const cursor = kind === 'future' ? log.generations.cursor(5).replace(/5$/, '99') : kind
-      const taken = hub.subscribe({ filter: everything, start: after(cursor) }).take(1)
+      const taken = hub.subscribe({ ...byLocal, filter: everything, start: after(cursor) }).take(1)
       expect(taken).toEqual([
         { kind: 'open', position: 5, adopt: false },
         { kind: 'gap', requested: cursor, resumedFrom: 5, reason: 'unknown' },
@@ -74,7 +75,7 @@ describe('where a stream starts', () => {
     const cursor = log.generations.cursor(0)
     await publishMany(hub, 100)
     await until('retention to work', () => log.oldest === 91)
-    const taken = await takeUntil(hub.subscribe({ filter: everything, start: after(cursor) }), seen(10))
+    const taken = await takeUntil(hub.subscribe({ ...byLocal, filter: everything, start: after(cursor) }), seen(10))
     expect(taken[1]).toEqual({ kind: 'gap', requested: cursor, resumedFrom: 90, reason: 'expired' })
     expect(offsetsOf(taken)).toEqual([91, 92, 93, 94, 95, 96, 97, 98, 99, 100])
     await close()
@@ -89,7 +90,7 @@ describe('where a stream starts', () => {
       [{ kind: 'last', count: 3 }, 3],
       [{ kind: 'last', count: 500 }, 10],
     ] as const) {
-      const taken = await takeUntil(hub.subscribe({ filter: everything, start }), seen(count))
+      const taken = await takeUntil(hub.subscribe({ ...byLocal, filter: everything, start }), seen(count))
       expect(taken.map((delivery) => delivery.kind)).not.toContain('gap')
       expect(offsetsOf(taken)).toEqual(Array.from({ length: count }, (_, index) => 101 - count + index))
     }
@@ -101,6 +102,7 @@ describe('where a stream starts', () => {
     await publishMany(hub, 100)
     await until('retention to work', () => log.oldest === 91)
     const subscription = hub.subscribe({
+      ...byLocal,
       filter: everything,
       start: { kind: 'time', text: '1h', received: Date.now() - 3_600_000 },
     })
@@ -113,7 +115,7 @@ describe('where a stream starts', () => {
 describe('a reader that cannot keep up', () => {
   test('drops its queue, reads from the log again, and misses and repeats nothing', async () => {
     const { hub, close } = await memoryHub({ maxQueueBytes: 2_000, tailBytes: 3_000 })
-    const subscription = hub.subscribe({ filter: everything, start: undefined })
+    const subscription = hub.subscribe({ ...byLocal, filter: everything, start: undefined })
     subscription.take(1)
     await publishMany(hub, 1_000)
     expect(subscription.state).toBe('catching-up')
@@ -126,7 +128,7 @@ describe('a reader that cannot keep up', () => {
 
   test('is not cut off by one batch larger than its whole queue', async () => {
     const { hub, close } = await memoryHub({ maxQueueBytes: 64 * 1024, tailBytes: 16 * 1024 * 1024 })
-    const subscription = hub.subscribe({ filter: everything, start: undefined })
+    const subscription = hub.subscribe({ ...byLocal, filter: everything, start: undefined })
     subscription.take(1)
     await hub.publish(Array.from({ length: 1_000 }, () => draft('a', 'x'.repeat(8_000))))
     const taken = await takeUntil(subscription, seen(1_000), { maxBytes: 256 * 1024 })
@@ -137,7 +139,7 @@ describe('a reader that cannot keep up', () => {
 
   test('is closed as a slow consumer when it has taken nothing for the stall limit, not before', async () => {
     const { hub, close } = await memoryHub({ maxStallMs: 5_000 })
-    const subscription = hub.subscribe({ filter: everything, start: undefined })
+    const subscription = hub.subscribe({ ...byLocal, filter: everything, start: undefined })
     subscription.take(1)
     const now = performance.now()
     subscription.sweep(now + 4_000, 0, () => 0)
@@ -155,7 +157,7 @@ describe('a reader that is slow but steady', () => {
     const clock = new ManualClock()
     const { hub, close } = await memoryHub({ maxStallMs: 30_000, maxQueueBytes: 4 << 20 }, {}, clock)
     const format = new Formats().get({ kind: 'sse', envelope: false, control: true, heartbeatEvent: false })
-    const subscription = hub.subscribe({ filter: everything, start: undefined })
+    const subscription = hub.subscribe({ ...byLocal, filter: everything, start: undefined })
     const facts = { principal: 'local', heartbeatMs: 15_000, cursor: hub.cursor }
     const chunks = new Stream(subscription, format, facts, 2_000)
     await chunks.next()
@@ -179,7 +181,7 @@ describe('a reader that is slow but steady', () => {
     await publishMany(hub, 3_000, 'rare')
     await publishMany(hub, 100, 'chatty/x')
     await until('retention to work', () => log.horizon(everything).offset > 3_000)
-    const subscription = hub.subscribe({ filter: everything, start: { kind: 'earliest' } })
+    const subscription = hub.subscribe({ ...byLocal, filter: everything, start: { kind: 'earliest' } })
     const taken = await takeUntil(subscription, seen(1))
     expect(taken.some((delivery) => delivery.kind === 'gap')).toBe(false)
     expect(subscription.state).toBe('catching-up')
@@ -195,7 +197,7 @@ test('the pages with which readers of many filters caught up are not kept when t
   const pages: WeakRef<object>[] = []
   for (let index = 0; index < 50; index++) {
     const filter = parseFilter(['global', `user/${index}`], [])
-    const subscription = hub.subscribe({ filter, start: { kind: 'earliest' } })
+    const subscription = hub.subscribe({ ...byLocal, filter, start: { kind: 'earliest' } })
     const taken = [...subscription.take(1 << 20), ...subscription.take(1 << 20)]
     for (const delivery of taken) if (delivery.kind === 'events') pages.push(new WeakRef(delivery))
     expect(subscription.state).toBe('live')
@@ -222,7 +224,7 @@ test('more waiting drafts than the limit, by number alone, refuse a body before 
 describe('quiet streams', () => {
   test('a heartbeat says how far the log was looked through, although nothing matched', async () => {
     const { hub, close } = await memoryHub()
-    const subscription = hub.subscribe({ filter: parseFilter(['quiet'], []), start: undefined })
+    const subscription = hub.subscribe({ ...byLocal, filter: parseFilter(['quiet'], []), start: undefined })
     subscription.take(1)
     await publishMany(hub, 20, 'busy')
     void ready(subscription)
@@ -233,7 +235,7 @@ describe('quiet streams', () => {
 
   test('a heartbeat never says more than was delivered while events wait', async () => {
     const { hub, close } = await memoryHub()
-    const subscription = hub.subscribe({ filter: everything, start: undefined })
+    const subscription = hub.subscribe({ ...byLocal, filter: everything, start: undefined })
     subscription.take(1)
     await publishMany(hub, 1)
     void ready(subscription)
@@ -244,7 +246,7 @@ describe('quiet streams', () => {
 
   test('a stream ends at its maximum age and is told to reconnect', async () => {
     const { hub, close } = await memoryHub({ maxAgeMs: 60_000 })
-    const subscription = hub.subscribe({ filter: everything, start: undefined })
+    const subscription = hub.subscribe({ ...byLocal, filter: everything, start: undefined })
     subscription.take(1)
     void ready(subscription)
     subscription.sweep(performance.now() + 70_000, 0, () => 0)
@@ -257,7 +259,7 @@ describe('quiet streams', () => {
 test('overlapping patterns and repeated types deliver an event once', async () => {
   const { hub, close } = await memoryHub()
   const filter = parseFilter(['a/b', 'a/*', '**', 'a/**'], ['x.*', 'x.y'])
-  const subscription = hub.subscribe({ filter, start: undefined })
+  const subscription = hub.subscribe({ ...byLocal, filter, start: undefined })
   subscription.take(1)
   await hub.publish([
     draft('a/b', '1', { type: 'x.y' }),
@@ -271,7 +273,11 @@ test('overlapping patterns and repeated types deliver an event once', async () =
 test('a thousand subscriptions that come and go leave nothing behind', async () => {
   const { hub, close } = await memoryHub()
   for (let round = 0; round < 1_000; round++) {
-    const subscription = hub.subscribe({ filter: parseFilter([`t/${round}`, '**'], []), start: { kind: 'earliest' } })
+    const subscription = hub.subscribe({
+      ...byLocal,
+      filter: parseFilter([`t/${round}`, '**'], []),
+      start: { kind: 'earliest' },
+    })
     subscription.take(1)
     subscription.close('client-gone')
     subscription.close('shutdown')
@@ -305,7 +311,7 @@ test('whatever publishing, retention, slow reading and cut connections interleav
         const stop = log.onCommit(({ events }) => {
           for (const event of events) if (filterTopic(filter, event.topic)) published.push(event.offset)
         })
-        let subscription = hub.subscribe({ filter, start: undefined })
+        let subscription = hub.subscribe({ ...byLocal, filter, start: undefined })
         let position = 0
         const account = (delivery: Delivery): void => {
           if (delivery.kind === 'open') expect(delivery.position).toBe(position)
@@ -334,7 +340,7 @@ test('whatever publishing, retention, slow reading and cut connections interleav
           if ('breathe' in step) await Bun.sleep(1)
           if ('cut' in step) {
             subscription.close('client-gone')
-            subscription = hub.subscribe({ filter, start: after(log.generations.cursor(position)) })
+            subscription = hub.subscribe({ ...byLocal, filter, start: after(log.generations.cursor(position)) })
           }
         }
         await until('everything to arrive', async () => {

@@ -3,14 +3,15 @@ import { createParser } from 'eventsource-parser'
 import { parseFilter } from '../../src/core/filter.ts'
 import { Formats, type StreamFacts } from '../../src/sse/format.ts'
 import { MAX_CHUNK_BYTES, Stream } from '../../src/sse/stream.ts'
+import { byLocal } from '../support/by-local.ts'
 import { draft, memoryHub } from '../support/hub.ts'
 
 const format = new Formats().get({ kind: 'sse', envelope: false, control: true, heartbeatEvent: false })
 
 async function opened(limits: Parameters<typeof memoryHub>[0] = {}) {
   const { hub, close } = await memoryHub(limits)
-  const facts: StreamFacts = { principal: 'local', heartbeatMs: 15_000, cursor: hub.cursor }
-  const subscription = hub.subscribe({ filter: parseFilter([], []), start: undefined })
+  const facts: StreamFacts = { heartbeatMs: 15_000, cursor: hub.cursor }
+  const subscription = hub.subscribe({ ...byLocal, filter: parseFilter([], []), start: undefined })
   return { hub, close, subscription, chunks: new Stream(subscription, format, facts, 2_000) }
 }
 
@@ -45,8 +46,13 @@ test('no chunk is larger than the limit, not of a large queue nor of one large b
 
 test('two readers are handed the very same bytes', async () => {
   const { hub, close, chunks } = await opened()
-  const facts: StreamFacts = { principal: 'local', heartbeatMs: 15_000, cursor: hub.cursor }
-  const other = new Stream(hub.subscribe({ filter: parseFilter([], []), start: undefined }), format, facts, 2_000)
+  const facts: StreamFacts = { heartbeatMs: 15_000, cursor: hub.cursor }
+  const other = new Stream(
+    hub.subscribe({ ...byLocal, filter: parseFilter([], []), start: undefined }),
+    format,
+    facts,
+    2_000,
+  )
   await Promise.all([chunks.next(), other.next()])
   await hub.publish([draft('a', 'x'), draft('b', 'y')])
   expect((await chunks.next()).value).toBe((await other.next()).value!)

@@ -9,6 +9,8 @@ export const testLimits: HubLimits = {
   heartbeatMs: 15_000,
   maxAgeMs: 1_800_000,
   connections: 1000,
+  connectionsPerPrincipal: 100,
+  connectionsPerAddress: 1000,
   pendingEvents: 10_000,
   pendingBytes: 32 * 1024 * 1024,
   tailBytes: 256 * 1024,

@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'bun:test'
+import { parseFilter } from '../../src/core/filter.ts'
+import { parseGrants } from '../../src/core/grants.ts'
+import { LOCAL, type Principal } from '../../src/core/principal.ts'
+import { memoryHub } from '../support/hub.ts'
+
+function principal(id: string, more: Partial<Principal> = {}): Principal {
+  const grants = parseGrants({ subscribe: ['**'] })
+  return { id, grants, expires: undefined, credential: id, limited: true, ...more }
+}
+
+const everything = { filter: parseFilter([], []), start: undefined }
+
+describe('streams above a limit are refused, the new one and not the oldest', () => {
+  test.each([
+    ['of all', { connections: 2 }, 'too-many-connections'],
+    ['of one principal', { connectionsPerPrincipal: 2 }, 'too-many-of-principal'],
+    ['of one address', { connectionsPerAddress: 2 }, 'too-many-of-address'],
+  ] as const)('%s', async (_, limits, reason) => {
+    const { hub, close } = await memoryHub(limits)
+    const alice = { principal: principal('key:alice'), address: '192.0.2.1' }
+    expect(hub.refusal(alice)).toBeUndefined()
+    const first = hub.subscribe({ ...everything, ...alice })
+    hub.subscribe({ ...everything, ...alice })
+    expect(hub.refusal(alice)).toBe(reason)
+    expect(first.closeReason).toBeUndefined()
+    first.close('client-gone')
+    expect(hub.refusal(alice)).toBeUndefined()
+    await close()
+  })
+
+  test('one principal’s streams are no other’s, and an address’s are no other’s', async () => {
+    const { hub, close } = await memoryHub({ connectionsPerPrincipal: 1, connectionsPerAddress: 1 })
+    hub.subscribe({ ...everything, principal: principal('key:alice'), address: '192.0.2.1' })
+    expect(hub.refusal({ principal: principal('key:alice'), address: '192.0.2.2' })).toBe('too-many-of-principal')
+    expect(hub.refusal({ principal: principal('key:bob'), address: '192.0.2.1' })).toBe('too-many-of-address')
+    expect(hub.refusal({ principal: principal('key:bob'), address: '192.0.2.2' })).toBeUndefined()
+    await close()
+  })
+
+  test('neither counts for local people, who are many, and for addresses nobody knows', async () => {
+    const { hub, close } = await memoryHub({ connectionsPerPrincipal: 1, connectionsPerAddress: 1 })
+    for (let count = 0; count < 3; count++) hub.subscribe({ ...everything, principal: LOCAL, address: '' })
+    expect(hub.refusal({ principal: LOCAL, address: '' })).toBeUndefined()
+    await close()
+  })
+})
