@@ -102,6 +102,8 @@ export class Reader {
   #source(sources: RowSources, filter: Filter): RowSource {
     if (filter.patterns.some((pattern) => pattern.open && pattern.segments.length === 0)) {
       if (filter.types.length === 0) return sources.all()
+      // The topics say nothing about which events these are.
+      return sources.scan(this.#names.verdicts(filter), filter)
     }
     const ids = this.#names.idsOf(filter)
     return ids ? sources.topics(ids) : sources.scan(this.#names.verdicts(filter), filter)

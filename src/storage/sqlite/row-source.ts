@@ -17,6 +17,8 @@ export type RowSource = (from: number, to: number, count: number) => Portion
 
 /** Rows skimmed at a time: about 0.5 ms. */
 const SKIM_ROWS = 2_048
+/** Offsets looked through for types at a time: about 2 ms. A limit alone bounds what is found, not what is looked at. */
+const TYPES_WINDOW = 8_192
 
 type Range = [from: number, to: number, count: number]
 type TopicRange = [topicId: number, ...Range]
@@ -29,6 +31,7 @@ export class RowSources {
   readonly #topicOffsets: Statement<unknown, TopicRange>
   readonly #skim: Statement<unknown, Range>
   readonly #skimTypes: Statement<unknown, Range>
+  readonly #ofTypes: Statement<unknown, [from: number, to: number, types: string, count: number]>
   readonly #these: Statement<unknown, [string]>
 
   constructor(database: Database, direction: Direction) {
@@ -39,6 +42,8 @@ export class RowSources {
     this.#topicOffsets = database.prepare(`SELECT offset FROM events WHERE topic_id = ? AND ${range}`)
     this.#skim = database.prepare(`SELECT offset, topic_id FROM events WHERE ${range}`)
     this.#skimTypes = database.prepare(`SELECT offset, topic_id, type FROM events WHERE ${range}`)
+    const typed = rangeSql(direction, 'AND type IN (SELECT value FROM json_each(?))')
+    this.#ofTypes = database.prepare(`SELECT offset, topic_id FROM events WHERE ${typed}`)
     this.#these = database.prepare(
       `SELECT ${ROW_COLUMNS} FROM events WHERE offset IN (SELECT value FROM json_each(?))
        ORDER BY offset ${direction === 'up' ? 'ASC' : 'DESC'}`,
@@ -59,7 +64,27 @@ export class RowSources {
 
   /** By scanning: whole rows where most match, else skimming topics and types first. */
   scan(verdicts: Verdicts, filter: Filter): RowSource {
+    const { types } = filter
+    if (types.length > 0 && !types.some((type) => type.prefix)) return this.#typed(verdicts, types)
     return verdicts.density > 0.3 ? this.#dense(verdicts) : this.#sparse(verdicts, filter)
+  }
+
+  /** Exact types are sorted out by SQLite: what does not match never becomes a value here. */
+  #typed(verdicts: Verdicts, types: Filter['types']): RowSource {
+    const names = JSON.stringify(types.map((type) => type.text))
+    const up = this.#direction === 'up'
+    return (from, to, count) => {
+      const edge = up ? Math.min(to, from + TYPES_WINDOW) : Math.max(to, from - TYPES_WINDOW)
+      // Going down, the place that was looked at is part of what was looked at, the edge is not.
+      const found = this.#ofTypes.values(from, edge, names, count) as [offset: number, topicId: number][]
+      const offsets = found.flatMap(([offset, topicId]) => (verdicts.matches(topicId) ? [offset] : []))
+      const whole = found.length < count
+      return {
+        rows: this.#fetch(offsets),
+        position: whole ? (up ? edge : edge + 1) : found.at(-1)![0],
+        end: whole && edge === to,
+      }
+    }
   }
 
   #dense(verdicts: Verdicts): RowSource {

@@ -16,9 +16,9 @@ export const ROW_COLUMNS = 'offset, topic_id, received, bytes, is_text, type, id
 /** Which way a read goes through the log. `from` is exclusive, `to` inclusive going up, and exclusive going down. */
 export type Direction = 'up' | 'down'
 
-/** The range of offsets left to read, and its order: parameters `from`, `to`, then the number of rows. */
-export function rangeSql(direction: Direction): string {
+/** The range of offsets left to read, and its order: parameters `from`, `to`, those of `also`, then the number of rows. */
+export function rangeSql(direction: Direction, also = ''): string {
   return direction === 'up'
-    ? 'offset > ? AND offset <= ? ORDER BY offset LIMIT ?'
-    : 'offset < ? AND offset > ? ORDER BY offset DESC LIMIT ?'
+    ? `offset > ? AND offset <= ? ${also} ORDER BY offset LIMIT ?`
+    : `offset < ? AND offset > ? ${also} ORDER BY offset DESC LIMIT ?`
 }
