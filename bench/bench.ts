@@ -24,6 +24,8 @@ export interface Bench {
   tools: Tools
   /** Present and shown to deliver: ours first, then the floor, then peers. */
   contenders: Contender[]
+  /** An executable of an earlier commit, to compare with. */
+  before: string | undefined
   say(line: string): void
 }
 

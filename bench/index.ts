@@ -14,6 +14,7 @@ import { compileTools, type Tools } from './load/tools.ts'
 import { type Options, parseOptions, usage } from './options.ts'
 import { type Results, resultsMarkdown } from './results.ts'
 import { median, type Row, verdict } from './row.ts'
+import { fanOutBefore } from './rows/before.ts'
 import { crash } from './rows/crash.ts'
 import { cpuPerDelivery, deliveriesPerSecond } from './rows/deliveries.ts'
 import { idleMemory } from './rows/idle-memory.ts'
@@ -35,6 +36,7 @@ const rows: Record<string, (bench: Bench) => Promise<Row[]>> = {
   replay,
   start,
   crash,
+  before: fanOutBefore,
 }
 
 const say = (line: string) => console.log(line)
@@ -47,7 +49,7 @@ async function run(options: Options): Promise<number> {
   const { contenders, absent } = await muster(tools, !options.effort.quick)
   const ours = absent.find(({ name }) => name === 'mcp-sse')
   if (ours) throw new Error(`There is nothing to measure: ${ours.absent}`)
-  const bench: Bench = { effort: options.effort, tools, contenders, say }
+  const bench: Bench = { effort: options.effort, tools, contenders, before: options.before, say }
   const results: Results = {
     date: new Date().toISOString().slice(0, 10),
     busy,

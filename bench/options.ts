@@ -3,17 +3,19 @@ import type { Effort } from './bench.ts'
 
 export interface Options {
   effort: Effort
+  before: string | undefined
   /** Row names; all when empty. */
   only: string[]
   /** Where the results go; the chart and the numbers lie beside them. */
   out: string
 }
 
-export const usage = `bun run bench [--quick] [--only ROW,…] [--pairs N] [--out FILE]
+export const usage = `bun run bench [--quick] [--only ROW,…] [--pairs N] [--before FILE] [--out FILE]
 
   --quick    one short round of everything, under three minutes; checks the bench, measures little
-  --only     these rows: cpu, deliveries, latency, memory, livez, publish, ndjson, replay, start, crash
+  --only     these rows: cpu, deliveries, latency, memory, livez, publish, ndjson, replay, start, crash, before
   --pairs    interleaved rounds (5; 1 with --quick)
+  --before   an executable of an earlier commit, for the row of that name
   --out      results file (bench/RESULTS.md; bench/out/RESULTS.md with --quick or --only)`
 
 const full: Effort = {
@@ -48,6 +50,7 @@ export function parseOptions(argv: string[], rows: readonly string[], folder: st
       quick: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
       pairs: { type: 'string' },
+      before: { type: 'string' },
       out: { type: 'string' },
     },
   })
@@ -61,5 +64,5 @@ export function parseOptions(argv: string[], rows: readonly string[], folder: st
   }
   // Part of a run must not replace the results of a whole one.
   const partial = values.quick || only.length > 0
-  return { effort, only, out: values.out ?? `${folder}/${partial ? 'out/' : ''}RESULTS.md` }
+  return { effort, before: values.before, only, out: values.out ?? `${folder}/${partial ? 'out/' : ''}RESULTS.md` }
 }

@@ -18,14 +18,18 @@ export function mcpSse(durability: 'full' | 'memory' = 'full'): Found {
   const name = durability === 'full' ? 'mcp-sse' : 'mcp-sse-memory'
   const serve = serveCommand()
   if (!serve) return { name, absent: 'there is neither dist/mcp-sse nor src/index.ts; run bun run build' }
+  return { ...mcpSseAt(serve.command, serve.form, durability), name }
+}
+
+export function mcpSseAt(command: string[], form: string, durability: 'full' | 'memory' = 'full'): Contender {
   return {
-    name,
-    about: `this project, ${serve.form}, Bun ${Bun.version}, durability ${durability}`,
+    name: 'mcp-sse',
+    about: `this project, ${form}, Bun ${Bun.version}, durability ${durability}`,
     ready: '/readyz',
     stream: get('/events/bench', { accept: 'text/event-stream' }),
     publish: (data) => post('/events/bench?type=tick', data, { 'content-type': 'application/json' }),
     launch: async ({ port, directory }) => ({
-      command: serve.command,
+      command,
       environment: {
         PORT: String(port),
         HOST: '127.0.0.1',
@@ -33,5 +37,5 @@ export function mcpSse(durability: 'full' | 'memory' = 'full'): Found {
         MCP_SSE_DURABILITY: durability,
       },
     }),
-  } satisfies Contender
+  }
 }
