@@ -1,0 +1,204 @@
+import { HubError } from '../core/errors.ts'
+import { type Host, Hosts } from './host.ts'
+import { type Origin, Origins, parseOrigin } from './origin.ts'
+import { type Presented, presentedBy } from './presented.ts'
+import { forwardedFromElsewhere } from './proxy.ts'
+import type { AccessSettings } from './settings.ts'
+
+/**
+ * As far as it decides who may ask: `page` is `/`; `public` needs no credential; on `stream` (`/events…`) a ticket counts,
+ * on `raw` (`/events/{topic}`) a key in the query.
+ */
+export type RouteKind = 'page' | 'public' | 'stream' | 'raw' | 'other'
+
+export interface Asked {
+  request: Request
+  kind: RouteKind
+  /** Of a preflight: what the page wants to ask with. */
+  method: string
+  preflight: boolean
+}
+
+/** What the rule says about one request before its credential is looked at. */
+export interface Passage {
+  refusal: HubError | undefined
+  /** Whom `Access-Control-Allow-Origin` names: an origin or `*`; also of a refusal, so that the page can read why. */
+  readableBy: string | undefined
+  /** Whether that page may send its cookies. */
+  withCookies: boolean
+  /** The credential that counts. `local` and `reader` are open mode's; `nobody` is who needs none. */
+  presented: Presented | { kind: 'local' | 'reader' | 'nobody' }
+}
+
+const NOTHING: Presented = Object.freeze({ kind: 'none' })
+const LOCAL: Passage = passage(undefined, { kind: 'local' })
+const NOBODY: Passage = passage(undefined, { kind: 'nobody' })
+
+/**
+ * Host, proxy, origin, in this order, of any request, before anything of it is read (DESIGN 8). Everything that a setting
+ * says is parsed once.
+ */
+export class Rule {
+  readonly #open: boolean
+  readonly #everywhere: boolean
+  readonly #cookie: string | undefined
+  /** `CORS_ORIGIN=*` was set, which is not the same as left out. */
+  readonly #anyoneReads: boolean
+  readonly #publicReads: boolean
+  readonly #anonymousReads: boolean
+  readonly #hosts: Hosts
+  readonly #origins: Origins
+
+  /** `open`: there are no credentials. */
+  constructor(settings: AccessSettings, open: boolean) {
+    this.#open = open
+    this.#everywhere = settings.open
+    this.#cookie = settings.tokens?.cookie
+    this.#anyoneReads = settings.corsOrigins?.includes('*') ?? false
+    this.#publicReads = this.#anyoneReads || (!open && settings.corsOrigins === undefined)
+    this.#anonymousReads = !open && settings.anonymous.subscribe.length > 0
+    this.#hosts = new Hosts(settings)
+    this.#origins = new Origins(settings)
+  }
+
+  /** Never throws: what is wrong with the request is the passage's `refusal`. */
+  pass(asked: Asked): Passage {
+    const { headers } = asked.request
+    const host = this.#hosts.parse(headers.get('host'))
+    if (!host) return refused(oddHost())
+    if (this.#open && !this.#answersTo(host)) return refused(unknownHost())
+    if (this.#open && !this.#everywhere) {
+      const header = forwardedFromElsewhere(headers)
+      if (header !== undefined) return refused(behindProxy(header))
+    }
+    const origin = this.#origins.of(headers, host, asked.kind === 'page' && isReading(asked.method))
+    return this.#open ? this.#passOpen(asked, origin) : this.#passWithCredentials(asked, origin, host)
+  }
+
+  #answersTo(host: Host): boolean {
+    return this.#hosts.knows(host) || (this.#everywhere && this.#hosts.isAddress(host))
+  }
+
+  #passOpen(asked: Asked, { class: from, text }: Origin): Passage {
+    const { method } = asked
+    // A ticket is what it says, also here: nobody could see otherwise whether it works.
+    if (asked.kind === 'stream' && asked.request.url.includes('ticket=')) {
+      const shown = shownTicket(asked)
+      const readableBy = from === 'foreign' ? '*' : from === 'none' || from === 'own' ? undefined : text
+      if (shown instanceof HubError) return refused(shown, readableBy)
+      if (shown.kind === 'ticket') return passage(readableBy, shown)
+    }
+    if (from === 'none' || from === 'own') return LOCAL
+    if (from !== 'foreign') return passage(text, { kind: 'local' })
+    if (this.#anyoneReads && isReading(method)) return passage('*', { kind: 'reader' })
+    return refused(foreignOrigin(text, method, 'open'))
+  }
+
+  #passWithCredentials(asked: Asked, origin: Origin, host: Host): Passage {
+    const { class: from, text } = origin
+    const elsewhere = from === 'foreign' || from === 'local'
+    const isPublic = asked.kind === 'public' || asked.kind === 'page'
+    if (isPublic && !elsewhere) return from === 'listed' ? this.#listed(text, { kind: 'nobody' }) : NOBODY
+    if (isPublic && this.#publicReads && isReading(asked.method)) {
+      return passage(from === 'local' ? text : '*', { kind: 'nobody' })
+    }
+    const readableBy = from === 'local' ? text : '*'
+    let presented: Presented
+    try {
+      presented = asked.preflight ? announced(asked) : this.#presented(asked, origin)
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error
+      return refused(error, from === 'none' || from === 'own' ? undefined : from === 'listed' ? text : readableBy)
+    }
+    if (from === 'listed') return this.#listed(text, presented)
+    if (!elsewhere) {
+      const pages = text !== undefined && presented.kind === 'none' && !isReading(asked.method)
+      if (pages && !this.#hosts.knows(host) && !this.#hosts.isAddress(host)) return refused(unnamedHost())
+      return passage(undefined, presented)
+    }
+    const open = isReading(asked.method) && (this.#anyoneReads || this.#anonymousReads)
+    if (presented.kind === 'bearer' || presented.kind === 'ticket') return passage(readableBy, presented)
+    if (open && presented.kind === 'none') return passage(readableBy, presented)
+    return refused(foreignOrigin(text, asked.method, 'credentials'), from === 'local' ? text : undefined)
+  }
+
+  #listed(text: string | undefined, presented: Passage['presented']): Passage {
+    return { ...passage(text, presented), withCookies: this.#cookie !== undefined }
+  }
+
+  #presented({ request, kind, method }: Asked, { cookies }: Origin): Presented {
+    return presentedBy(request, {
+      ticket: kind === 'stream' && isReading(method),
+      key: kind === 'raw' && method === 'POST',
+      cookie: cookies ? this.#cookie : undefined,
+    })
+  }
+}
+
+export function isReading(method: string): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+/** A preflight carries no credential itself but says that the request will. */
+function announced({ request, kind, method }: Asked): Presented {
+  const names = (request.headers.get('access-control-request-headers') ?? '').toLowerCase().split(',')
+  if (names.some((name) => name.trim() === 'authorization')) return { kind: 'bearer', text: '' }
+  if (kind !== 'stream' || !isReading(method)) return NOTHING
+  return presentedBy(request, { ticket: true, key: false, cookie: undefined })
+}
+
+function shownTicket({ request, method }: Asked): Presented | HubError {
+  if (!isReading(method)) return NOTHING
+  try {
+    return presentedBy(request, { ticket: true, key: false, cookie: undefined })
+  } catch (error) {
+    if (error instanceof HubError) return error
+    throw error
+  }
+}
+
+function passage(readableBy: string | undefined, presented: Passage['presented']): Passage {
+  return { refusal: undefined, readableBy, withCookies: false, presented }
+}
+
+function refused(refusal: HubError, readableBy?: string): Passage {
+  return { refusal, readableBy, withCookies: false, presented: NOTHING }
+}
+
+function oddHost(): HubError {
+  return new HubError('host-not-allowed', 'The Host header is no host name; send the one name this server is asked by.')
+}
+
+function unknownHost(): HubError {
+  return new HubError(
+    'host-not-allowed',
+    'Without credentials this server answers only to names it knows: ask for localhost, or name this one in allowed_hosts.',
+  )
+}
+
+function unnamedHost(): HubError {
+  return new HubError(
+    'host-not-allowed',
+    'Pages publish here without a credential only under a name this server knows: set public_url to it, or allowed_hosts.',
+  )
+}
+
+function behindProxy(header: string): HubError {
+  return new HubError(
+    'behind-proxy',
+    `This server has no credentials, and ${header} says that a proxy lets others in: set MCP_SSE_AUTH_KEY, or start it with --auth-open if everyone may do everything.`,
+  )
+}
+
+/** Longer origins are not written into a sentence. */
+const MAX_ORIGIN_SHOWN = 100
+
+function foreignOrigin(text: string | undefined, method: string, mode: 'open' | 'credentials'): HubError {
+  const origin = text !== undefined && text.length <= MAX_ORIGIN_SHOWN ? parseOrigin(text)?.origin : undefined
+  const what = isReading(method) ? 'read' : method === 'POST' ? 'publish' : 'change anything'
+  const who = origin === undefined ? 'Pages without an origin of their own' : `Pages from ${origin}`
+  const listed = origin === undefined ? [] : [`allow them with CORS_ORIGIN=${origin}`]
+  const ways = [...listed, ...(mode === 'open' ? [] : ['send an Authorization header'])]
+  const way = ways.length === 0 ? 'serve the page from http://localhost' : ways.join(', or ')
+  return new HubError('origin-not-allowed', `${who} may not ${what} here: ${way}.`)
+}
