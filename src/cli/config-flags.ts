@@ -8,22 +8,32 @@ export function addConfigFlags(command: Command): void {
   command
     .option('--config <file>', 'read this file and no other')
     .option('--env-file <file>', 'read variables from this file where the environment has none')
-  for (const key of configKeys()) command.addOption(flagOf(key).helpGroup(groupOf(key)))
+  for (const key of configKeys()) {
+    const option = flagOf(key)
+    if (option) command.addOption(option.helpGroup(groupOf(key)))
+  }
 }
 
 /** @throws HubError `invalid-config` */
 export function loadFromFlags(command: Command, io: Io): LoadedConfig {
-  const options = command.opts<Record<string, string | undefined>>()
+  const options = command.opts<Record<string, string | true | undefined>>()
   const flags: Record<string, string> = {}
   for (const key of configKeys()) {
-    const value = options[flagOf(key).attributeName()]
-    if (value !== undefined) flags[key.name] = value
+    const option = flagOf(key)
+    const value = option && options[option.attributeName()]
+    // A switch without a value is on.
+    if (value !== undefined) flags[key.name] = String(value)
   }
   const { env, cwd, mode } = io
-  return loadConfig({ env, cwd, mode, flags, configFile: options.config, envFile: options.envFile })
+  return loadConfig({ env, cwd, mode, flags, configFile: text(options.config), envFile: text(options.envFile) })
 }
 
-function flagOf({ flag, env, meta }: Key): Option {
+function text(value: string | true | undefined): string | undefined {
+  return value === true ? undefined : value
+}
+
+function flagOf({ flag, env, meta }: Key): Option | undefined {
+  if (!flag) return undefined
   const initial = meta.default ?? meta.defaultText
   return new Option(`${flag} ${meta.placeholder}`, `${meta.description} (${env}; default: ${initial})`)
 }

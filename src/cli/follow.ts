@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
+import { plain } from './display.ts'
 import { CommandFailure } from './failure.ts'
 import { DEFAULT_URL, failureOfAnswer, type HubClient, retryAfterMs } from './hub-client.ts'
 
@@ -30,6 +31,8 @@ interface Progress {
   /** The hub's own word on when to come back, for the next time only. */
   closing: { reason: string; reconnect: boolean; retryMs: number | undefined } | undefined
   opened: boolean
+  /** What the last `$error` said, fit for a terminal. */
+  error: string
 }
 
 /**
@@ -50,11 +53,13 @@ export async function* follow(
     failures: 0,
     closing: undefined,
     opened: false,
+    error: '',
   }
   while (!signal.aborted) {
     let waitMs: number | undefined
     let reason = 'the connection ended'
     progress.closing = undefined
+    progress.error = ''
     try {
       const response = await connect(hub, query, progress, signal)
       if (response.ok) yield* read(response, progress, signal)
@@ -74,7 +79,12 @@ export async function* follow(
     if (closing) {
       reason = `the hub closed it: ${closing.reason}`
       if (!closing.reconnect)
-        throw new CommandFailure(`The hub ended the stream: ${closing.reason}.`, 'mcp-sse subscribe --help')
+        throw new CommandFailure(
+          `The hub ended the stream: ${closing.reason}.${progress.error && ` ${progress.error}`}`,
+          closing.reason.startsWith('credential-')
+            ? `MCP_SSE_KEY=<another key> mcp-sse subscribe --url ${hub.url}`
+            : 'mcp-sse subscribe --help',
+        )
       waitMs = closing.retryMs
     }
     waitMs ??= backoff(progress)
@@ -192,6 +202,8 @@ function learn({ name, json }: { name: string; json: string }, progress: Progres
     if (typeof heartbeatMs === 'number' && heartbeatMs > 0) {
       progress.quietMs = Math.max(LEAST_QUIET_MS, heartbeatMs * 2.5)
     }
+  } else if (name === '$error') {
+    progress.error = plain(String(parseControl(json).message))
   } else if (name === '$closing') {
     const { reason, reconnect, retryMs } = parseControl(json)
     progress.closing = {

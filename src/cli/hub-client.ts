@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { isLocalUrlHost } from '../config/host.ts'
 import { CommandFailure, usageFailure } from './failure.ts'
 import type { Io } from './io.ts'
 
@@ -18,13 +19,31 @@ export function addHubFlags(command: Command): void {
 }
 
 /** The hub of `--url` or `MCP_SSE_URL`, asked with the key of `MCP_SSE_KEY`. */
-export function hubClient(options: { url?: string }, { env }: Pick<Io, 'env'>): HubClient {
+export function hubClient(options: { url?: string }, { env, stderr }: Pick<Io, 'env' | 'stderr'>): HubClient {
   const [origin, text] = options.url ? ['--url', options.url] : ['MCP_SSE_URL', env.MCP_SSE_URL || DEFAULT_URL]
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || !/^https?:$/.test(url.protocol)) {
     throw usageFailure(`${origin} is not an http or https URL: ${text}`, `mcp-sse topics --url ${DEFAULT_URL}`)
   }
-  return new HubClient(url.href.replace(/[?#].*$/, '').replace(/\/+$/, ''), env.MCP_SSE_KEY || undefined)
+  if (url.username || url.password) {
+    throw usageFailure(
+      `${origin} has a user or password, which a hub knows nothing of; the key goes to MCP_SSE_KEY.`,
+      `MCP_SSE_KEY=<key> mcp-sse topics --url ${url.origin}`,
+    )
+  }
+  const key = env.MCP_SSE_KEY || undefined
+  if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
+    throw usageFailure(
+      'MCP_SSE_KEY is no key: it has spaces, line breaks or characters that are not ASCII.',
+      'export MCP_SSE_KEY="$(cat <the file with the key>)"',
+    )
+  }
+  if (key !== undefined && url.protocol === 'http:' && !isLocalUrlHost(url.hostname)) {
+    const warning = `mcp-sse: ${url.origin} is not https: everyone on the way can read the key of MCP_SSE_KEY.\n`
+    // When nobody reads stderr any more there is nobody to warn.
+    void stderr.write(warning).catch(() => {})
+  }
+  return new HubClient(url.href.replace(/[?#].*$/, '').replace(/\/+$/, ''), key)
 }
 
 export class HubClient {

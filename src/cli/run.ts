@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { BAD_CONFIG, DONE, USAGE } from './exit.ts'
 import { CommandFailure, failureOf, failureText, isBrokenPipe, usageFailure } from './failure.ts'
 import type { Io } from './io.ts'
+import { redactedOutput } from './redacted-output.ts'
 import { allVerbs } from './verbs.ts'
 import { versionLine } from './version.ts'
 
@@ -20,7 +21,8 @@ const CONFIGURED = ['serve', 'config']
 const FLAG_ERRORS = ['commander.unknownOption', 'commander.optionMissingArgument']
 
 /** Runs one command line. Every failure is printed here and nowhere else. @returns the exit code */
-export async function run(argv: readonly string[], io: Io): Promise<number> {
+export async function run(argv: readonly string[], processIo: Io): Promise<number> {
+  const io: Io = { ...processIo, stderr: redactedOutput(processIo.stderr, processIo.env.MCP_SSE_KEY) }
   let exitCode = DONE
   let printed = ''
   const program = new Command('mcp-sse')
@@ -65,7 +67,7 @@ async function end(
       await io.stdout.write(printed)
       return DONE
     }
-    const failure = error instanceof CommanderError ? commandLineFailure(error, argv, program) : failureOf(error)
+    const failure = error instanceof CommanderError ? await commandLineFailure(error, argv, program) : failureOf(error)
     await io.stderr.write(failureText(failure))
     return failure.exitCode
   } catch (unwritten) {
@@ -75,14 +77,31 @@ async function end(
 }
 
 /** commander's `error: unknown option '--x'\n(Did you mean --y?)` in our words. */
-function commandLineFailure(error: CommanderError, argv: readonly string[], program: Command): CommandFailure {
+async function commandLineFailure(
+  error: CommanderError,
+  argv: readonly string[],
+  program: Command,
+): Promise<CommandFailure> {
   // A group such as config without its verb: commander would print the help as an error.
   if (error.code === 'commander.help') return usageFailure('A command is missing.', `mcp-sse ${argv[0]} --help`)
-  const [problem = '', suggestion = ''] = error.message.replace(/^error: /, '').split('\n')
+  const message = withoutValues(error.message)
+  const [problem = '', suggestion = ''] = message.replace(/^error: /, '').split('\n')
   const sentence = `${capital(problem.replace(/\.$/, ''))}.${suggestion.replace(/^\((.*)\)$/, ' $1')}`
   const verb = program.commands.find((command) => command.name() === argv[0])?.name()
   const wrongFlag = FLAG_ERRORS.includes(error.code) && verb !== undefined && CONFIGURED.includes(verb)
+  const flag = wrongFlag ? /'(--[^']+)'/.exec(problem)?.[1] : undefined
+  // Loaded late: verbs without configuration do without the schema.
+  const secret = flag && (await import('./secret-flag.ts')).secretFlagRefusal(flag)
+  if (secret) return new CommandFailure(secret, 'mcp-sse config print', BAD_CONFIG, error)
   return new CommandFailure(sentence, `mcp-sse ${verb ? `${verb} ` : ''}--help`, wrongFlag ? BAD_CONFIG : USAGE, error)
+}
+
+/** commander repeats what it was given, and what was given by mistake may be a key or a token. */
+function withoutValues(message: string): string {
+  return message
+    .replace(/^(error: unknown option '[^'=]*)=.*'/s, "$1'")
+    .replace(/^(error: too many arguments.* but got \d+): .*\.$/s, '$1.')
+    .replaceAll(/\b(?:mcpsse_|eyJ)[\w.-]{16,}/g, '…')
 }
 
 function capital(text: string): string {

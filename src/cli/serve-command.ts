@@ -4,9 +4,10 @@ import type { Configure } from './verb.ts'
 export const configureServe: Configure = (command, io, finish) => {
   addConfigFlags(command)
   command.action(async () => {
-    const loaded = loadFromFlags(command, io)
+    const load = () => loadFromFlags(command, io)
+    const loaded = load()
     // Loaded late: a wrong configuration and --help need none of the server.
     const { serve } = await import('./serve.ts')
-    finish(await serve(loaded, io))
+    finish(await serve(loaded, load, io))
   })
 }

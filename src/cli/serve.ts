@@ -1,23 +1,43 @@
 import { version } from '../../package.json'
+import { Access } from '../auth/access.ts'
+import { PublishRate } from '../auth/publish-rate.ts'
+import { Refusals } from '../auth/refusals.ts'
+import type { Config } from '../config/config.ts'
 import type { LoadedConfig } from '../config/load.ts'
+import { HubError } from '../core/errors.ts'
 import { Hub } from '../core/hub.ts'
 import { systemClock } from '../daemon/clock.ts'
-import { createLogLines } from '../daemon/log-lines.ts'
+import { createLogLines, type LogLines } from '../daemon/log-lines.ts'
+import { onReloadSignal } from '../daemon/reload-signal.ts'
 import { StopSignal } from '../daemon/stop-signal.ts'
+import { temporaryTicketKey, ticketKey } from '../daemon/ticket-key.ts'
 import { createApp } from '../http/app.ts'
 import { type Listeners, listen } from '../http/listen.ts'
 import { openLog } from '../storage/open.ts'
+import { accessSettings } from './access-settings.ts'
 import { DONE, IO_ERROR } from './exit.ts'
 import type { Io } from './io.ts'
+import { Reload } from './reload.ts'
+import { welcome } from './welcome.ts'
 
 /** Recent events in memory, for the reconnects after a restart and for readers that a burst threw back. */
 const TAIL_BYTES = 16 * 1024 * 1024
 const PENDING_EVENTS = 10_000
 const IDLE_TIMEOUT_S = { least: 60, most: 255 }
 
-/** Composes the hub and runs it until it is told to stop. @returns the exit code, once everything is closed */
-export async function serve({ config, warnings }: LoadedConfig, io: Io): Promise<number> {
+/**
+ * Composes the hub and runs it until it is told to stop. @param load reads the configuration again
+ * @returns the exit code, once everything is closed
+ */
+export async function serve(loaded: LoadedConfig, load: () => LoadedConfig, io: Io): Promise<number> {
+  const { config, warnings } = loaded
   const stop = new StopSignal()
+  const reload = Promise.withResolvers<() => Promise<void>>()
+  // Before anything slow, as without a listener the signal ends the process; what comes too early waits.
+  const ignoreReloads = onReloadSignal({
+    reload: async () => (await reload.promise)(),
+    hangUp: () => stop.fail(),
+  })
   const lines = createLogLines({
     level: config.logLevel,
     // Where nobody reads the lines any more there is nobody to tell so either.
@@ -44,19 +64,14 @@ export async function serve({ config, warnings }: LoadedConfig, io: Io): Promise
     stop.fail()
   })
   try {
-    const limits = {
-      ...config.stream,
-      ...config.limits,
-      connectionsPerPrincipal: 100,
-      connectionsPerAddress: 1000,
-      pendingEvents: PENDING_EVENTS,
-      tailBytes: TAIL_BYTES,
-    }
-    const report = (error: unknown): void =>
-      lines.error(`internal error: ${error instanceof Error ? (error.stack ?? error.message) : error}`)
+    const report = reportTo(lines)
+    const ticketSecret = config.durability === 'memory' ? temporaryTicketKey() : ticketKey(config.dataDir, lines.warn)
+    const access = new Access(accessSettings(config, ticketSecret), { now: systemClock.now, report })
+    const limits = { ...config.stream, ...config.limits, pendingEvents: PENDING_EVENTS, tailBytes: TAIL_BYTES }
     hub = await Hub.open({ log, clock: systemClock, limits, report })
+    reload.resolve(reloading({ loaded, load, access, hub, ticketSecret, lines }))
     listeners = await listen({
-      app: appFor(hub, config, report),
+      app: appFor({ hub, access, config, lines }),
       hosts: config.hosts,
       port: config.port,
       onMissing: (host) => lines.info(`this machine has no ${host}; listening without it.`),
@@ -66,23 +81,59 @@ export async function serve({ config, warnings }: LoadedConfig, io: Io): Promise
     hub.refuseNew()
     await Promise.race([Bun.sleep(config.drain.delayMs), failed.promise])
   } finally {
+    ignoreReloads()
     await end(hub, listeners, config.drain.timeoutMs)
     await log.close()
   }
   return exitCode
 }
 
-function appFor(hub: Hub, config: LoadedConfig['config'], report: (error: unknown) => void) {
+interface Reloading {
+  loaded: LoadedConfig
+  load: () => LoadedConfig
+  access: Access
+  hub: Hub
+  ticketSecret: Uint8Array
+  lines: LogLines
+}
+
+function reloading({ loaded, load, access, hub, ticketSecret, lines }: Reloading): () => Promise<void> {
+  const reload = new Reload({
+    loaded,
+    load,
+    apply: async ({ config }) => {
+      access.replace(accessSettings(config, ticketSecret))
+      await hub.reconsider((principal) => access.judge(principal))
+    },
+    lines,
+  })
+  return () => reload.run()
+}
+
+function reportTo(lines: LogLines): (error: unknown) => void {
+  return (error) => {
+    // Foreseen, such as an issuer that does not answer: its sentence says what to do.
+    if (error instanceof HubError && error.code !== 'internal') lines.warn(error.message)
+    else lines.error(`internal error: ${error instanceof Error ? (error.stack ?? error.message) : error}`)
+  }
+}
+
+/** Servers of several addresses share who may come in, how fast they publish and what is said of refusals. */
+function appFor({ hub, access, config, lines }: { hub: Hub; access: Access; config: Config; lines: LogLines }) {
   const heartbeatS = Math.ceil(config.stream.heartbeatMs / 1000)
+  const publishRate = new PublishRate({ perSecond: config.limits.publishRate, now: systemClock.monotonic })
+  const refusals = new Refusals(lines.warn, systemClock.monotonic)
   return () =>
     createApp({
       hub,
-      origins: config.corsOrigins ?? [],
+      access,
+      publishRate,
+      refusals,
       heartbeatMs: config.stream.heartbeatMs,
       // A reader that takes a large chunk slowly is not idle; a quiet stream writes a heartbeat long before.
       idleTimeoutS: Math.min(IDLE_TIMEOUT_S.most, Math.max(IDLE_TIMEOUT_S.least, heartbeatS * 2)),
-      now: () => systemClock.now(),
-      report,
+      now: systemClock.now,
+      report: reportTo(lines),
       version,
     })
 }
@@ -100,15 +151,4 @@ async function end(hub: Hub | undefined, listeners: Listeners | undefined, timeo
   clearTimeout(late)
   await listeners?.cutOff()
   hub?.close()
-}
-
-function welcome(config: LoadedConfig['config'], { urls, port }: Listeners): string {
-  const kept = config.durability === 'memory' ? 'in memory only: gone with the process' : config.dataDir
-  return [
-    `mcp-sse ${version} listens on ${urls.join(' and ')}`,
-    `  data   ${kept} (durability ${config.durability})`,
-    `  page   http://localhost:${port}/`,
-    `  try    curl -d 'hello' localhost:${port}/events/greetings`,
-    '',
-  ].join('\n')
 }

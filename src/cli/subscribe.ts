@@ -98,6 +98,8 @@ function noticeOf(item: Exclude<StreamItem, { kind: 'event' }>): string | undefi
     case '$gap':
       return `gap: events between ${plain(String(fields.requested))} and ${plain(String(fields.resumedFrom))} are missing (${plain(String(fields.reason))})`
     case '$error':
+      // The end of the stream that follows says it.
+      if (String(fields.code).startsWith('credential-')) return undefined
       return `${plain(String(fields.message))} [${plain(String(fields.code))}]`
     default:
       return undefined

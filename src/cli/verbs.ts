@@ -28,6 +28,16 @@ export function allVerbs(): Verb[] {
       load: async () => (await import('./config.ts')).configureConfig,
     },
     {
+      synopsis: 'key',
+      summary: 'make, list and revoke API keys',
+      load: async () => (await import('./key.ts')).configureKey,
+    },
+    {
+      synopsis: 'token',
+      summary: 'make and check tokens',
+      load: async () => (await import('./token.ts')).configureToken,
+    },
+    {
       synopsis: 'version',
       summary: 'print the version',
       load: async () => (await import('./version.ts')).configureVersion,

@@ -39,15 +39,17 @@ function issuesOf(key: Key, setting: Setting, error: z.ZodError): string[] {
     const inside = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')
     if (issue.code === 'unrecognized_keys') {
       const unknown = issue.keys[0]!
-      return `${setting.origin}: ${key.name}${inside} has no key ${quoted(unknown)}.${didYouMean(unknown, TABLE_KEYS)}`
+      return `${setting.origin}: ${key.name}${inside} has no key ${quoted(unknown)}.${didYouMean(unknown, key.meta.tableKeys ?? [])}`
     }
     const value = issue.path.reduce<unknown>(
       (holder, part) => (holder as Record<PropertyKey, unknown> | undefined)?.[part],
       setting.value,
     )
     const shown = inside && typeof setting.value !== 'string' ? value : setting.value
-    return refusal({ ...setting, key: `${key.name}${inside}`, value: shown }, issue.message)
+    return refusal(
+      { ...setting, key: `${key.name}${inside}`, value: shown },
+      issue.message,
+      key.meta.secret !== undefined,
+    )
   })
 }
-
-const TABLE_KEYS = ['pattern', 'max_age', 'max_events', 'max_bytes']

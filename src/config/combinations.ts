@@ -1,3 +1,4 @@
+import { accessProblems } from './access-combinations.ts'
 import type { Config } from './config.ts'
 import { formatDuration } from './duration.ts'
 
@@ -39,5 +40,5 @@ export function impossibleCombinations(
       `${from('retention.topics')}: retention.topics has the pattern ${JSON.stringify(repeated)} twice; the second would never count. Remove one.`,
     )
   }
-  return problems
+  return [...problems, ...accessProblems(config, from)]
 }

@@ -9,6 +9,38 @@ export interface TopicRetention {
   maxBytes: number | undefined
 }
 
+export interface ConfiguredKey {
+  name: string
+  /** 64 lower case hexadecimal digits. */
+  sha256: string
+  publish: readonly string[]
+  subscribe: readonly string[]
+  admin: boolean
+  /** Milliseconds since 1970; `undefined`: never. */
+  expires: number | undefined
+}
+
+export interface AuthConfig {
+  open: boolean
+  key: string | undefined
+  keys: readonly ConfiguredKey[]
+  anonymous: { publish: readonly string[]; subscribe: readonly string[] }
+  jwt: {
+    secrets: readonly string[]
+    /** An absolute path, or a URL. */
+    jwks: string | undefined
+    issuer: string | undefined
+    audience: string | undefined
+    claim: string
+    cookie: string | undefined
+  }
+}
+
+/** Whether anything tells one caller from another. */
+export function hasCredentials({ key, keys, jwt }: AuthConfig): boolean {
+  return key !== undefined || keys.length > 0 || jwt.secrets.length > 0 || jwt.jwks !== undefined
+}
+
 /** The checked configuration. Durations are milliseconds, sizes bytes, paths absolute. */
 export interface Config {
   /** 0: the system chooses. */
@@ -18,6 +50,10 @@ export interface Config {
   /** `undefined` when not set, which is not the same as a list. `['*']` for all. */
   corsOrigins: readonly string[] | undefined
   dataDir: string
+  /** `https://events.example` */
+  publicUrl: string | undefined
+  /** Names in lower case, with or without a port. */
+  allowedHosts: readonly string[]
   logLevel: Settings['log_level']
   durability: Settings['durability']
   retention: {
@@ -34,7 +70,17 @@ export interface Config {
     maxStallMs: number
     retryMs: number
   }
-  limits: { connections: number; pendingBytes: number }
+  auth: AuthConfig
+  limits: {
+    connections: number
+    connectionsPerPrincipal: number
+    connectionsPerAddress: number
+    /** Events a second. */
+    publishRate: number
+    /** CIDR ranges and addresses. */
+    trustedProxies: readonly string[]
+    pendingBytes: number
+  }
   drain: { delayMs: number; timeoutMs: number }
 }
 
@@ -50,6 +96,8 @@ export function configFrom(settings: Settings, machine: MachineDefaults, cwd: st
     port: settings.port,
     hosts: settings.host,
     corsOrigins: settings.cors_origin,
+    publicUrl: settings.public_url,
+    allowedHosts: settings.allowed_hosts ?? [],
     dataDir: resolve(cwd, settings.data_dir ?? machine.dataDir),
     logLevel: settings.log_level,
     durability: settings.durability,
@@ -71,7 +119,40 @@ export function configFrom(settings: Settings, machine: MachineDefaults, cwd: st
       maxStallMs: stream.max_stall,
       retryMs: stream.retry,
     },
-    limits: { connections: limits.connections ?? machine.connections, pendingBytes: limits.pending_bytes },
+    auth: authFrom(settings.auth, cwd),
+    limits: {
+      connections: limits.connections ?? machine.connections,
+      connectionsPerPrincipal: limits.connections_per_principal,
+      connectionsPerAddress: limits.connections_per_address,
+      publishRate: limits.publish_rate,
+      trustedProxies: limits.trusted_proxies,
+      pendingBytes: limits.pending_bytes,
+    },
     drain: { delayMs: drain.delay, timeoutMs: drain.timeout },
+  }
+}
+
+function authFrom({ open, key, keys, anonymous, jwt }: Settings['auth'], cwd: string): AuthConfig {
+  const isUrl = jwt.jwks !== undefined && /^https?:\/\//i.test(jwt.jwks)
+  return {
+    open,
+    key,
+    keys: keys.map((one) => ({
+      name: one.name,
+      sha256: one.sha256,
+      publish: one.publish ?? [],
+      subscribe: one.subscribe ?? [],
+      admin: one.admin ?? false,
+      expires: one.expires,
+    })),
+    anonymous: { publish: anonymous.publish ?? [], subscribe: anonymous.subscribe ?? [] },
+    jwt: {
+      secrets: jwt.secret ?? [],
+      jwks: jwt.jwks === undefined || isUrl ? jwt.jwks : resolve(cwd, jwt.jwks),
+      issuer: jwt.issuer,
+      audience: jwt.audience,
+      claim: jwt.claim,
+      cookie: jwt.cookie,
+    },
   }
 }

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { type Environment, filled } from './environment.ts'
+import { type Environment, filled } from './variable.ts'
 
 /** How the program was started: from a checkout, or as the one-file executable. */
 export type RunMode = 'source' | 'executable'

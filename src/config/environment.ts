@@ -1,37 +1,59 @@
 import { nearestName } from '../core/suggest.ts'
 import type { Key } from './keys.ts'
+import { readSecretFile } from './secret-file.ts'
 import type { Setting } from './setting.ts'
-
-export type Environment = Readonly<Record<string, string | undefined>>
+import { type Environment, filled } from './variable.ts'
 
 const PREFIX = 'MCP_SSE_'
 
 /** Variables with the prefix that belong to the client commands. */
 const CLIENT_VARIABLES = ['MCP_SSE_URL', 'MCP_SSE_KEY']
 
-/** A variable that is set to nothing counts as not set: that is what `PORT=${PORT}` makes of it in many files. */
-export function filled(env: Environment, name: string): string | undefined {
-  return env[name] === '' ? undefined : env[name]
+export interface EnvironmentRead {
+  settings: Setting[]
+  /** Sentences; any of them stops the start. */
+  problems: string[]
+  warnings: string[]
 }
 
+/** @param options `cwd` is where the files of `…_FILE` variables are looked for, `origin` how a variable is called in messages. */
 export function environmentSettings(
   env: Environment,
   keys: readonly Key[],
-  origin = (name: string) => name,
-): { settings: Setting[]; warnings: string[] } {
-  const settings = keys.flatMap((key) => {
+  { cwd, origin = (name) => name }: { cwd: string; origin?: (name: string) => string },
+): EnvironmentRead {
+  const read: EnvironmentRead = { settings: [], problems: [], warnings: [] }
+  for (const key of keys) {
     const value = filled(env, key.env)
-    return value === undefined ? [] : [{ key: key.name, value, origin: origin(key.env) }]
-  })
+    const file = key.envFile && filled(env, key.envFile)
+    if (value !== undefined && file !== undefined) {
+      read.problems.push(
+        `${origin(key.envFile!)} and ${key.env} are both set; which one counts? Unset one, best ${key.env}.`,
+      )
+    } else if (value !== undefined) read.settings.push({ key: key.name, value, origin: origin(key.env) })
+    else if (file !== undefined) addSecret(read, key, { file, cwd, env, variable: origin(key.envFile!) })
+  }
   // Warnings, not refusals: Kubernetes sets MCP_SSE_PORT=tcp://… and more in every pod beside a service called mcp-sse.
-  const known = [...keys.map((key) => key.env), ...CLIENT_VARIABLES]
-  const warnings = Object.keys(env)
-    .filter((name) => name.startsWith(PREFIX) && !known.includes(name))
-    .map((name) => {
-      const nearest = known.find((other) => PREFIX + other === name) ?? nearestName(name, known)
-      return `${origin(name)} is not a setting and is ignored.${nearest ? ` Did you mean ${nearest}?` : ''}`
-    })
-  return { settings, warnings }
+  const known = [...keys.flatMap((key) => [key.env, ...(key.envFile ? [key.envFile] : [])]), ...CLIENT_VARIABLES]
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith(PREFIX) || known.includes(name)) continue
+    const nearest = known.find((other) => PREFIX + other === name) ?? nearestName(name, known)
+    read.warnings.push(`${origin(name)} is not a setting and is ignored.${nearest ? ` Did you mean ${nearest}?` : ''}`)
+  }
+  return read
+}
+
+function addSecret(
+  read: EnvironmentRead,
+  { name, meta }: Key,
+  { file, cwd, env, variable }: { file: string; cwd: string; env: Environment; variable: string },
+): void {
+  const secret = readSecretFile(file, { variable, cwd, form: meta.secret!, env })
+  if ('problem' in secret) read.problems.push(secret.problem)
+  else {
+    read.settings.push({ key: name, value: secret.value, origin: variable })
+    if (secret.warning) read.warnings.push(secret.warning)
+  }
 }
 
 /**

@@ -3,9 +3,9 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { HubError } from '../core/errors.ts'
 import { didYouMean, quoted } from '../core/suggest.ts'
-import { type Environment, filled } from './environment.ts'
 import type { Key } from './keys.ts'
 import type { Setting } from './setting.ts'
+import { type Environment, filled } from './variable.ts'
 
 const MAX_FILE_BYTES = 1024 * 1024
 
@@ -53,7 +53,9 @@ export function fileSettings(text: string, name: string, keys: readonly Key[]): 
   try {
     document = Bun.TOML.parse(text)
   } catch (error) {
-    const reason = (error instanceof Error ? error.message : String(error)).replace(/^TOML Parse error: /, '')
+    const message = (error instanceof Error ? error.message : String(error)).replace(/^TOML Parse error: /, '')
+    // After a colon comes the text it stumbled over, which may be a secret without its quotes.
+    const reason = message.replace(/:.*$/s, '')
     throw new HubError('invalid-config', `${name}:${brokenLine(text)}: this is not TOML. ${reason}.`, { cause: error })
   }
   const result: SettingsRead = { settings: [], problems: [] }

@@ -1,15 +1,19 @@
 import { relative, resolve } from 'node:path'
 import { HubError } from '../core/errors.ts'
 import { didYouMean } from '../core/suggest.ts'
+import { accessWarnings } from './access-combinations.ts'
 import { checkValues } from './check.ts'
 import { impossibleCombinations } from './combinations.ts'
 import { type Config, configFrom, type MachineDefaults } from './config.ts'
 import { defaultDataDir, type RunMode } from './data-dir.ts'
 import { descriptorLimit } from './descriptors.ts'
-import { type Environment, environmentSettings, parseEnvFile } from './environment.ts'
+import { environmentSettings, parseEnvFile } from './environment.ts'
 import { findConfigFile, readConfigFile, readSettingsText } from './file.ts'
 import { configKeys, type Key } from './keys.ts'
+import { readableWarning } from './readable.ts'
+import type { Settings } from './schema.ts'
 import type { Setting } from './setting.ts'
+import type { Environment } from './variable.ts'
 
 const MOST_CONNECTIONS = 10_000
 
@@ -31,13 +35,15 @@ export interface ConfigSources {
 /** One key as it came out, for `config print`. */
 export interface ConfigEntry {
   key: Key
-  /** In the notation of variables; `undefined` when the key has no value. */
+  /** In the notation of variables, a secret as `(secret)`; `undefined` when the key has no value. */
   value: string | undefined
   origin: string
 }
 
 export interface LoadedConfig {
   config: Config
+  /** What `config` was made from, by the names of the file. */
+  values: Settings
   entries: readonly ConfigEntry[]
   /** Sentences for the person who starts it. */
   warnings: readonly string[]
@@ -64,26 +70,32 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     const read = readConfigFile(file, nameOf(file, cwd), keys)
     use(read.settings)
     problems.push(...read.problems)
+    warnings.push(...readableSecrets(read.settings, keys, file, nameOf(file, cwd), env))
   }
   if (sources.envFile !== undefined) {
     const name = sources.envFile
     const parsed = parseEnvFile(readSettingsText(resolve(cwd, name), name))
     for (const line of parsed.broken) problems.push(`${name}:${line}: this line is not NAME=value, a comment or empty.`)
-    const read = environmentSettings(
-      parsed.env,
-      keys,
-      (variable) => `${name}:${parsed.lines.get(variable)} ${variable}`,
-    )
+    const read = environmentSettings(parsed.env, keys, {
+      cwd,
+      origin: (variable) => `${name}:${parsed.lines.get(variable)} ${variable}`,
+    })
     use(read.settings)
-    warnings.push(...read.warnings)
+    problems.push(...read.problems)
+    const path = resolve(cwd, name)
+    const inside = read.settings.filter(({ key }) =>
+      keys.some((known) => known.name === key && known.env in parsed.env),
+    )
+    warnings.push(...read.warnings, ...readableSecrets(inside, keys, path, name, env))
   }
-  const fromEnvironment = environmentSettings(env, keys)
+  const fromEnvironment = environmentSettings(env, keys, { cwd })
   use(fromEnvironment.settings)
+  problems.push(...fromEnvironment.problems)
   warnings.push(...fromEnvironment.warnings)
   for (const [name, value] of Object.entries(flags)) {
     const key = keys.find((known) => known.name === name)
-    if (key) use([{ key: name, value, origin: key.flag }])
-    else problems.push(`There is no key ${name}.${didYouMean(name, [...keys.map((known) => known.name)])}`)
+    if (key?.flag) use([{ key: name, value, origin: key.flag }])
+    else problems.push(`There is no flag for ${name}.${didYouMean(name, [...keys.map((known) => known.name)])}`)
   }
 
   const { values, problems: refused } = checkValues(keys, settings)
@@ -107,9 +119,29 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   const entries = keys.map((key): ConfigEntry => {
     const given = settings.get(key.name)?.value
     const text = given === undefined || typeof given === 'string' ? given : JSON.stringify(given)
-    return { key, value: text ?? key.meta.default ?? computed[key.name], origin: from(key.name) }
+    return {
+      key,
+      value: (text && key.meta.secret ? '(secret)' : text) ?? key.meta.default ?? computed[key.name],
+      origin: from(key.name),
+    }
   })
-  return { config, entries, warnings, file }
+  warnings.push(...accessWarnings(config, from))
+  return { config, values, entries, warnings, file }
+}
+
+/** A warning when `settings`, all of one file, hold a secret that others can read there. */
+function readableSecrets(
+  settings: readonly Setting[],
+  keys: readonly Key[],
+  path: string,
+  name: string,
+  env: Environment,
+): string[] {
+  const secret = keys.find(
+    ({ name, meta }) =>
+      meta.secret !== undefined && meta.secret !== 'tables' && settings.some((setting) => setting.key === name),
+  )
+  return (secret && [readableWarning(path, name, secret.name, env)])?.filter((line) => line !== undefined) ?? []
 }
 
 function nameOf(path: string, cwd: string): string {

@@ -19,18 +19,21 @@ export function sampleConfig(): string {
   return text
 }
 
-function comment({ meta, env, flag }: Key): string {
-  return `# ${meta.description}\n# Allowed: ${meta.allowed}. ${env}, ${flag}\n`
+function comment({ meta, env, envFile, flag }: Key): string {
+  return `# ${meta.description}\n# Allowed: ${meta.allowed}. ${[env, envFile ?? flag].join(', ')}\n`
 }
 
 function line({ path, meta }: Key): string {
   const name = path.at(-1)
-  if (meta.default === undefined) return `# Default: ${meta.defaultText}. Example: ${name} = ${meta.example}\n`
+  if (meta.default === undefined) {
+    // No example of a secret: it would be taken over as it is.
+    return `# Default: ${meta.defaultText}.${meta.example === undefined ? '' : ` Example: ${name} = ${meta.example}`}\n`
+  }
   const example = meta.example === undefined ? '' : `# Example: ${name} = ${meta.example}\n`
   return `${example}# ${name} = ${tomlValue(meta.default)}\n`
 }
 
 /** Defaults are kept as variables write them. */
 function tomlValue(text: string): string {
-  return /^\d+$/.test(text) || text.startsWith('[') ? text : JSON.stringify(text)
+  return /^(?:\d+|true|false)$/.test(text) || text.startsWith('[') ? text : JSON.stringify(text)
 }

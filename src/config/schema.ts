@@ -1,5 +1,7 @@
 import * as z from 'zod'
-import { choice, duration, hosts, integer, type KeyMeta, origins, path, pattern, size, tables } from './value.ts'
+import { apiKeys, bearerKey, claimText, cookieName, keySet, signingSecrets } from './credential-value.ts'
+import { hostHeaders, hosts, origins, publicUrl, ranges } from './network-value.ts'
+import { boolean, choice, duration, integer, type KeyMeta, path, pattern, patterns, size, tables } from './value.ts'
 
 const SECOND = 1000
 const DAY = 86_400_000
@@ -32,15 +34,28 @@ export const configSchema = z.strictObject({
     env: 'PORT',
   }),
   host: key(hosts(), ['127.0.0.1', '::1'], {
-    description: 'Addresses to listen on. This version accepts loopback addresses only.',
+    description:
+      'Addresses to listen on. Others than loopback can be reached from other machines and need credentials (`auth`).',
     env: 'HOST',
   }),
   cors_origin: unset(origins(), {
     description:
-      'Origins whose pages may read and publish; * lets every page read and none but those on this machine publish.',
-    defaultText: 'pages on this machine',
+      'Origins whose pages may read and publish; * lets every page read what needs no credential. A page that sends a token needs no entry.',
+    defaultText: 'pages on this machine; with credentials those that send one',
     example: '["https://app.example"]',
     env: 'CORS_ORIGIN',
+  }),
+  public_url: unset(publicUrl(), {
+    description:
+      'Where clients find the hub when that is behind a proxy. Its host is answered to, and tickets link to it.',
+    defaultText: 'as each request names it',
+    example: '"https://events.example"',
+  }),
+  allowed_hosts: unset(hostHeaders(), {
+    description:
+      'More names by which the hub is asked, besides those of this machine and of `public_url`. Counts without credentials only: other names are refused then, because a page can point its own name here.',
+    defaultText: 'none',
+    example: '["events.lan", "hub.internal:3000"]',
   }),
   data_dir: unset(path(), {
     description: 'Directory of the event log; one process at a time uses it.',
@@ -96,11 +111,83 @@ export const configSchema = z.strictObject({
       description: 'How long clients are told to wait before they reconnect (spread a little for each).',
     }),
   }),
+  auth: z.strictObject({
+    open: key(boolean(), 'false', {
+      description:
+        'Everyone who can reach the hub may publish, read and erase, also from other machines and through proxies. Only without credentials.',
+    }),
+    key: unset(bearerKey(), {
+      description: 'One key that may do everything, sent as `Authorization: Bearer`.',
+      defaultText: 'none',
+    }),
+    keys: key(apiKeys(), '[]', {
+      description:
+        'Keys that may do what their patterns say. `mcp-sse key new` makes them; the hub keeps only what proves them.',
+      example: `[{ name = "ci", sha256 = "${'0'.repeat(64)}", publish = ["builds/**"], expires = "2030-01-01" }]`,
+    }),
+    anonymous: z.strictObject({
+      publish: unset(patterns(), {
+        description: 'Topics that anyone may publish to without a credential, once there are credentials.',
+        defaultText: 'none',
+        example: '["feedback"]',
+      }),
+      subscribe: unset(patterns(), {
+        description: 'Topics that anyone, and every page, may read without a credential, once there are credentials.',
+        defaultText: 'none',
+        example: '["public/**"]',
+      }),
+    }),
+    jwt: z.strictObject({
+      secret: unset(signingSecrets(), {
+        description: 'Secrets of tokens signed with HS256: the first signs (`mcp-sse token new`), all verify.',
+        defaultText: 'none',
+      }),
+      jwks: unset(keySet(), {
+        description: 'The public keys of the issuer of tokens (JWKS). Needs `auth.jwt.issuer` and `auth.jwt.audience`.',
+        defaultText: 'none',
+        example: '"https://login.example/.well-known/jwks.json"',
+      }),
+      issuer: unset(claimText('the text of the claim iss'), {
+        description: 'Tokens must have been issued by this one.',
+        defaultText: 'not checked',
+        example: '"https://login.example"',
+      }),
+      audience: unset(claimText('one text of the claim aud'), {
+        description: 'Tokens must be meant for this one.',
+        defaultText: 'not checked',
+        example: '"events"',
+      }),
+      claim: key(claimText('the name of a claim'), 'events', {
+        description:
+          'The claim with what the bearer may do: {"publish": […], "subscribe": […], "types": […], "admin": …}.',
+      }),
+      cookie: unset(cookieName(), {
+        description: 'The cookie that may hold a token, for pages of this origin and of those in CORS_ORIGIN.',
+        defaultText: 'none',
+        example: '"__Host-events"',
+      }),
+    }),
+  }),
   limits: z.strictObject({
     connections: unset(integer({ min: 1, max: 1_000_000 }), {
       description: 'Streams open at the same time.',
       defaultText: '0.8 × the descriptor limit, at most 10000',
       example: '10000',
+    }),
+    connections_per_principal: key(integer({ min: 1, max: 1_000_000 }), '100', {
+      description:
+        'Streams open at the same time for one key or token subject; without a credential this does not count.',
+    }),
+    connections_per_address: key(integer({ min: 1, max: 1_000_000 }), '1000', {
+      description:
+        'Streams open at the same time from one address (IPv6: one /64); this machine and trusted proxies do not count.',
+    }),
+    publish_rate: key(integer({ min: 1, max: 1_000_000 }), '1000', {
+      description:
+        'Events a second that one key or token subject may publish, five times that at once; without a credential this does not count.',
+    }),
+    trusted_proxies: key(ranges(), ['127.0.0.0/8', '::1'], {
+      description: 'Proxies whose X-Forwarded-For and Forwarded say who the client is; nobody else is believed.',
     }),
     pending_bytes: key(size({ min: 8 * MIB, max: 2 ** 34 }), '32MiB', {
       description: 'Bytes of events accepted and not yet durable; above that publishers are told to come back.',

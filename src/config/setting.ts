@@ -9,9 +9,11 @@ export interface Setting {
 
 const MAX_SHOWN = 200
 
-/** `origin: key = value is refused; allowed is …`, the one form of every refusal of a value. */
-export function refusal(setting: Setting, sentence: string): string {
+/** `origin: key = value is refused; allowed is …`, the one form of every refusal of a value. A secret is not shown. */
+export function refusal(setting: Setting, sentence: string, isSecret = false): string {
+  if (isSecret) return `${setting.origin}: ${setting.key} is refused; ${sentence}`
   const value = typeof setting.value === 'string' ? setting.value : (JSON.stringify(setting.value) ?? 'nothing')
-  const shown = value.length > MAX_SHOWN ? `${value.slice(0, MAX_SHOWN)}…` : value
+  const named = value.replaceAll(/\/\/[^/@\s]*@/g, '//…@')
+  const shown = named.length > MAX_SHOWN ? `${named.slice(0, MAX_SHOWN)}…` : named
   return `${setting.origin}: ${setting.key} = ${shown} is refused; ${sentence}`
 }

@@ -18,6 +18,11 @@ allowed. Unknown \`MCP_SSE_…\` variables are only warned about, because Kubern
 
 - Durations: \`500ms\`, \`15s\`, \`10m\`, \`1.5h\`, \`7d\`. Sizes: \`64KiB\`, \`1MiB\`, \`1GB\`, plain bytes.
 - Lists: \`["a", "b"]\` in the file, \`a,b\` elsewhere. Tables: TOML in the file; elsewhere the same as TOML or JSON text.
+- Secrets have no flag, which every user of a machine sees in \`ps\`. Beside the variable of each there is one that ends in
+  \`_FILE\` and names a file with the secret (at most 64 KiB; a list has one item a line); only one of the two may be set.
+  Secrets are never printed.
+- SIGHUP (\`systemctl reload\`, \`kill -HUP\`) reads all of it again for \`auth\`, \`cors_origin\`, \`public_url\`, \`allowed_hosts\`
+  and \`limits.trusted_proxies\`; other keys need a restart. What would not start changes nothing.
 - \`mcp-sse config print\` shows each value and where it comes from, \`config check\` only whether it would start,
   \`config print --sample\` a file to begin with.
 `
@@ -29,9 +34,9 @@ export function configMarkdown(): string {
 }
 
 function table(keys: readonly Key[]): string {
-  const rows = keys.map(({ name, env, flag, meta }) => [
+  const rows = keys.map(({ name, env, envFile, flag, meta }) => [
     `\`${name}\``,
-    `\`${env}\`<br>\`${flag}\``,
+    `\`${env}\`<br>\`${envFile ?? flag}\`${envFile ? ' (secret)' : ''}`,
     meta.default === undefined ? (meta.defaultText ?? '') : `\`${meta.default}\``,
     `${capital(meta.allowed)}. ${meta.description}`,
   ])

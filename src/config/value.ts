@@ -3,7 +3,6 @@ import { parseDuration } from '../core/duration.ts'
 import { HubError } from '../core/errors.ts'
 import { parsePattern } from '../core/pattern.ts'
 import { formatDuration } from './duration.ts'
-import { isLoopback } from './host.ts'
 import { formatSize, parseSize } from './size.ts'
 
 /** What a key says about itself besides how it is checked. The documentation, `--help` and every refusal read it. */
@@ -21,7 +20,14 @@ export interface KeyMeta {
   placeholder: string
   /** The environment variable, if it is not made from the key. */
   env?: string
+  /** Never shown, no flag, a `…_FILE` variable beside its own. */
+  secret?: SecretForm
+  /** The keys of each table, when the value is a list of them. */
+  tableKeys?: readonly string[]
 }
+
+/** What the file of a secret holds: one text, a list with one item a line, tables that only prove secrets. */
+export type SecretForm = 'text' | 'lines' | 'tables'
 
 const MAX_LIST = 64
 
@@ -30,14 +36,14 @@ export interface Range {
   max: number
 }
 
-type About = Partial<KeyMeta>
+export type About = Partial<KeyMeta>
 
 /** The message of every issue says what is allowed, so that a refusal inside a table is about the right thing. */
-function sentence(allowed: string, reason = ''): string {
+export function sentence(allowed: string, reason = ''): string {
   return `allowed is ${allowed}.${reason && ` ${reason}`}`
 }
 
-function refuse(context: z.RefinementCtx, allowed: string, reason = ''): never {
+export function refuse(context: z.RefinementCtx, allowed: string, reason = ''): never {
   context.addIssue({ code: 'custom', message: sentence(allowed, reason) })
   return z.NEVER
 }
@@ -86,6 +92,17 @@ export function integer({ min, max }: Range) {
     .meta({ allowed, placeholder: '<number>' } satisfies About)
 }
 
+export function boolean() {
+  const allowed = 'true or false'
+  return z
+    .unknown()
+    .transform((value, context): boolean => {
+      if (typeof value === 'boolean') return value
+      return value === 'true' || value === 'false' ? value === 'true' : refuse(context, allowed)
+    })
+    .meta({ allowed, placeholder: '[true|false]' } satisfies About)
+}
+
 export function choice<const Names extends readonly [string, ...string[]]>(names: Names) {
   const allowed = `one of ${names.join(', ')}`
   return z
@@ -103,13 +120,13 @@ export function path() {
 }
 
 /** What one item of a list becomes, or the reason why it is refused. */
-type Item = { value: string } | { reason: string }
+export type Item = { value: string } | { reason: string }
 
 /** A list in the file, comma separated elsewhere. No item twice. */
-function list(allowed: string, item: (text: string) => Item) {
+export function list(allowed: string, item: (text: string) => Item, { least = 1 } = {}) {
   return z.unknown().transform((value, context): string[] => {
     const parts: unknown = typeof value === 'string' ? value.split(',') : value
-    if (!Array.isArray(parts) || parts.length === 0 || parts.length > MAX_LIST) return refuse(context, allowed)
+    if (!Array.isArray(parts) || parts.length < least || parts.length > MAX_LIST) return refuse(context, allowed)
     const items = new Set<string>()
     for (const part of parts) {
       const read = typeof part === 'string' ? item(part.trim()) : { reason: '' }
@@ -118,29 +135,6 @@ function list(allowed: string, item: (text: string) => Item) {
     }
     return [...items]
   })
-}
-
-/** Addresses to listen on, without brackets. */
-export function hosts() {
-  const allowed = 'a list of loopback addresses (127.0.0.1, ::1, localhost)'
-  return list(allowed, (text) => {
-    const host = text.replace(/^\[(.*)\]$/, '$1')
-    if (isLoopback(host)) return { value: host }
-    return { reason: 'This version listens on loopback only; to reach it from elsewhere put a proxy in front of it.' }
-  }).meta({ allowed, placeholder: '<addresses>' } satisfies About)
-}
-
-/** Origins as a browser sends them, or `*` alone. */
-export function origins() {
-  const allowed = 'a list of origins such as https://app.example, or * alone'
-  return list(allowed, (text) => {
-    if (text === '*') return { value: text }
-    const origin = URL.canParse(text) ? new URL(text).origin : 'null'
-    if (origin === text && origin !== 'null') return { value: text }
-    return { reason: origin === 'null' ? '' : `Did you mean ${origin}?` }
-  })
-    .refine((all) => all.length === 1 || !all.includes('*'), { error: sentence(allowed) })
-    .meta({ allowed, placeholder: '<origins>' } satisfies About)
 }
 
 /** The text of a table inside a variable or flag is JSON or a TOML value. */
@@ -163,17 +157,36 @@ export function tables<Item extends z.ZodObject>(item: Item, about: { allowed: s
       readTables,
       z.array(item, { error: sentence(about.allowed) }).max(about.maximum, { error: sentence(about.allowed) }),
     )
-    .meta({ allowed: about.allowed, placeholder: '<tables>' } satisfies About)
+    .meta({ allowed: about.allowed, placeholder: '<tables>', tableKeys: Object.keys(item.shape) } satisfies About)
+}
+
+/** Topic patterns, none to 64. */
+export function patterns() {
+  const allowed = 'a list of topic patterns such as sensors/**'
+  return list(
+    allowed,
+    (text) => {
+      const reason = patternRefusal(text)
+      return reason === undefined ? { value: text } : { reason }
+    },
+    { least: 0 },
+  ).meta({ allowed, placeholder: '<patterns>' } satisfies About)
 }
 
 export function pattern() {
   const allowed = 'a topic pattern such as sensors/**'
   return z.string({ error: sentence(allowed) }).superRefine((text, context) => {
-    try {
-      parsePattern(text)
-    } catch (error) {
-      if (!(error instanceof HubError)) throw error
-      refuse(context, allowed, error.message)
-    }
+    const reason = patternRefusal(text)
+    if (reason !== undefined) refuse(context, allowed, reason)
   })
+}
+
+function patternRefusal(text: string): string | undefined {
+  try {
+    parsePattern(text)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error
+    return error.message
+  }
 }

@@ -121,6 +121,8 @@ function both(a: readonly Pattern[], b: readonly Pattern[]): Pattern[] {
 /** Patterns that another one of them stands for are left out, so that what `$open` says is short. */
 function withoutCovered(patterns: readonly Pattern[]): Pattern[] {
   const different = [...new Map(patterns.map((pattern) => [pattern.text, pattern])).values()]
+  // Quadratic, and only for short answers: of so many, a filter is refused anyway.
+  if (different.length > MAX_NARROWED_PATTERNS) return different
   return different
     .filter((pattern) => !different.some((other) => other !== pattern && covers(other, pattern)))
     .sort((a, b) => (a.text < b.text ? -1 : 1))

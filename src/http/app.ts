@@ -1,26 +1,34 @@
-import { cors } from '@elysiajs/cors'
-import { Elysia } from 'elysia'
+import type { Access } from '../auth/access.ts'
+import type { PublishRate } from '../auth/publish-rate.ts'
+import type { Refusals } from '../auth/refusals.ts'
 import type { Hub } from '../core/hub.ts'
 import { BODY_TIMEOUT_MS } from './body.ts'
 import { BodyRoom } from './body-room.ts'
 import { erase } from './erase.ts'
+import { gate, gateOf, noteRefusal, refusalFor } from './gate.ts'
 import { headOfStream } from './head.ts'
 import { health } from './health.ts'
 import { historyPage } from './history.ts'
 import { openapi } from './openapi/openapi.ts'
-import { guardOrigin, originRule } from './origin.ts'
 import { page } from './page.ts'
 import { pathOf } from './parameters.ts'
 import { problemOf } from './problem.ts'
 import { publish } from './publish/publish.ts'
 import { RouteTable } from './route-table.ts'
 import { streamRoutes } from './stream.ts'
+import { tickets } from './tickets.ts'
 import { topics } from './topics.ts'
+import { visited } from './visitor.ts'
+import { whoami } from './whoami.ts'
 
 export interface AppOptions {
   hub: Hub
-  /** What `CORS_ORIGIN` lists; empty: pages on this machine only. */
-  origins: readonly string[]
+  /** Who may come in, and who is who. Shared by all servers of a process. */
+  access: Access
+  /** Shared as well. */
+  publishRate: PublishRate
+  /** Where the operator reads why a request was refused. */
+  refusals: Refusals
   heartbeatMs: number
   /** Milliseconds now. */
   now: () => number
@@ -39,10 +47,13 @@ const BODY_BYTES = 64 * 1024 * 1024
 
 /** All of HTTP, in the order in which it sees a request: who asks, CORS, errors, routes. Listen with `app.listen`. */
 export function createApp(options: AppOptions) {
-  const { hub, report } = options
-  const rule = originRule(options.origins)
-  const app = new Elysia({
-    name: 'http/app',
+  const { hub, access, report } = options
+  const entrance = gateOf(access)
+  const bodies = new BodyRoom(options.bodyBytes ?? BODY_BYTES)
+  const bodyTimeoutMs = options.bodyTimeoutMs ?? BODY_TIMEOUT_MS
+  const app = visited('http/app', {
+    // Else Elysia looks for the path behind the eleventh character, which a name like `hub` does not reach.
+    handler: { standardHostname: false },
     serve: {
       idleTimeout: options.idleTimeoutS ?? 60,
       // Elysia's default is true: a second server on the port would start without an error and take half the requests.
@@ -54,47 +65,38 @@ export function createApp(options: AppOptions) {
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     },
   })
-  app.headers({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' })
-  app.use(guardOrigin(rule))
-  // The CORS plugin answers every OPTIONS; one that is no preflight asks what there is.
-  app.onRequest(({ request, set }) => {
-    if (request.method !== 'OPTIONS' || request.headers.has('access-control-request-method')) return
+  // An answer without an origin is none for the next page either: caches have to know what it was made for.
+  app.headers({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', vary: 'Origin' })
+  app.use(gate(access))
+  // The gate answers preflights; any other OPTIONS asks what there is.
+  app.onRequest(({ request }) => {
+    if (request.method !== 'OPTIONS') return
     const methods = table.methods(pathOf(request))
-    if (methods.length > 0) set.headers.allow = methods.join(', ')
+    if (methods.length > 0) return new Response(null, { status: 204, headers: { allow: methods.join(', ') } })
   })
-  app.use(
-    cors({
-      origin: (request) => {
-        const origin = request.headers.get('origin')
-        return origin !== null && rule.mayRead(origin)
-      },
-      credentials: false,
-      methods: ['GET', 'POST', 'DELETE', 'OPTIONS'],
-      allowedHeaders: ['Last-Event-ID', 'Content-Type', 'Authorization', 'Idempotency-Key'],
-      exposeHeaders: ['Retry-After'],
-      maxAge: 600,
-    }),
-  )
-  app.onError(({ code, error, request }) => (code === 'NOT_FOUND' ? table.refusal(request) : problemOf(error, report)))
+  app.onError(({ code, error, request, visitor }) => {
+    if (code === 'NOT_FOUND') return table.refusal(request)
+    const refusal = refusalFor(error, visitor)
+    const address = (): string => entrance.addressOf(request, app.server)
+    noteRefusal(options.refusals, refusal, { visitor, request, address })
+    return problemOf(refusal, report)
+  })
   app.use(page())
-  app.use(
-    publish({
-      hub,
-      bodies: new BodyRoom(options.bodyBytes ?? BODY_BYTES),
-      bodyTimeoutMs: options.bodyTimeoutMs ?? BODY_TIMEOUT_MS,
-    }),
-  )
-  app.use(headOfStream())
+  app.use(publish({ hub, gate: entrance, rate: options.publishRate, bodies, bodyTimeoutMs }))
+  app.use(headOfStream(options.now))
   app.use(
     streamRoutes({
       hub,
+      gate: entrance,
       heartbeatMs: options.heartbeatMs,
       now: options.now,
       history: (query) => historyPage(hub, query),
     }),
   )
-  app.use(topics(hub.log))
+  app.use(topics({ log: hub.log, access }))
   app.use(erase(hub.log))
+  app.use(whoami(access))
+  app.use(tickets({ access, gate: entrance, bodies, bodyTimeoutMs }))
   app.use(health(hub))
   app.use(openapi(options.version))
   const table = new RouteTable(app.routes)

@@ -77,6 +77,13 @@ const leavesBodyUnread = new Set<ErrorCode>(['body-too-large', 'body-too-slow', 
 /** Their words come from SQLite and the disk and may quote paths or SQL: for the operator's log line, not for clients. */
 const logTroubles = new Set<ErrorCode>(['log-failed', 'log-corrupt', 'log-newer', 'log-unwritable', 'log-locked'])
 
+/** RFC 6750 section 3: no error where no credential was shown. */
+const CHALLENGE = 'Bearer realm="mcp-sse"'
+const challenges: Partial<Record<ErrorCode, string>> = {
+  'credential-invalid': `${CHALLENGE}, error="invalid_token"`,
+  'credential-expired': `${CHALLENGE}, error="invalid_token"`,
+}
+
 const FAILED = 'The server failed; its log says why.'
 const LOG_TROUBLE =
   'The event log failed or is not available, and the server’s log says why; ask again when it is back.'
@@ -104,6 +111,7 @@ export function problemResponse(error: HubError, headers: Record<string, string>
         ? {}
         : { 'retry-after': String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))) }),
       ...(leavesBodyUnread.has(error.code) ? { connection: 'close' } : {}),
+      ...(status === 401 ? { 'www-authenticate': challenges[error.code] ?? CHALLENGE } : {}),
       ...headers,
     },
   })

@@ -14,8 +14,7 @@ export class RouteTable {
   readonly #routes: readonly Route[]
 
   constructor(routes: readonly Route[]) {
-    // CORS registers OPTIONS for every path.
-    this.#routes = routes.filter((route) => route.method !== 'OPTIONS')
+    this.#routes = routes
   }
 
   /** What `path` may be asked with; empty when there is no such path. */

@@ -17,6 +17,8 @@ const STREAM_PARAMETERS = [
   'control',
   'heartbeat',
   'limit',
+  // Looked at by the gate.
+  'ticket',
 ]
 
 export interface StreamQuery {

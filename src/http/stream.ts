@@ -1,23 +1,26 @@
-import { Elysia } from 'elysia'
+import type { Visitor } from '../auth/access.ts'
 import type { CloseReason } from '../core/close-reason.ts'
+import { narrowFilter } from '../core/grants.ts'
 import type { Hub } from '../core/hub.ts'
-import { LOCAL } from '../core/principal.ts'
 import type { SocketOwner, Subscription } from '../core/subscription.ts'
 import { type Format, Formats, type StreamFacts } from '../sse/format.ts'
 import { Stream } from '../sse/stream.ts'
+import type { Addresses, Gate } from './gate.ts'
 import { pathTail } from './parameters.ts'
 import { type StreamQuery, streamQuery, switches } from './stream-query.ts'
+import { visited } from './visitor.ts'
 
 /** How long a closed stream may take to write its last frame before the socket is freed. */
 const CLOSING_BACKSTOP_MS = 5000
 
 /** The part of Bun's server a stream needs. */
-interface SocketTimeouts {
+interface StreamServer extends Addresses {
   timeout(request: Request, seconds: number): void
 }
 
 export interface StreamOptions {
   hub: Hub
+  gate: Gate
   heartbeatMs: number
   /** Milliseconds now, for `since=10m`. */
   now: () => number
@@ -28,14 +31,31 @@ export interface StreamOptions {
 /** `GET /events`, `GET /events/{pattern}`: a stream, or a page of history (DESIGN 5). */
 export function streamRoutes(options: StreamOptions) {
   const streams = new Streams(options)
-  return new Elysia({ name: 'http/stream' })
-    .get('/events', ({ request, server, set }) => streams.answer(request, server, set, undefined), { parse: 'none' })
+  return visited('http/stream')
     .get(
-      '/events/*',
-      ({ request, server, set }) =>
-        streams.answer(request, server, set, pathTail(request, '/events/', 'invalid-pattern')),
+      '/events',
+      ({ request, server, set, visitor }) => streams.enter({ request, server, set, pattern: undefined }, visitor),
       { parse: 'none' },
     )
+    .get(
+      '/events/*',
+      ({ request, server, set, visitor }) =>
+        streams.enter({ request, server, set, pattern: patternOf(request) }, visitor),
+      { parse: 'none' },
+    )
+}
+
+/** What is in the path of `GET /events/{pattern}`. @throws HubError `invalid-pattern` */
+export function patternOf(request: Request): string {
+  return pathTail(request, '/events/', 'invalid-pattern')
+}
+
+/** One request for a stream, short-lived: nothing of it stays with an idle reader but the request. */
+interface StreamRequest {
+  request: Request
+  server: StreamServer | null
+  set: { headers: Record<string, unknown> }
+  pattern: string | undefined
 }
 
 class Streams {
@@ -48,50 +68,51 @@ class Streams {
     this.#facts = { heartbeatMs: options.heartbeatMs, cursor: options.hub.cursor }
   }
 
-  answer(
-    request: Request,
-    server: SocketTimeouts | null,
-    set: { headers: Record<string, unknown> },
-    pattern: string | undefined,
-  ): Response | Promise<Response> {
-    const { hub, now, history } = this.#options
+  /** A reload that came between the gate and here counts: the streams it closes are those that are there by then. */
+  enter(asked: StreamRequest, visitor: Visitor): Response | Promise<Response> {
+    const known = this.#options.gate.again(asked.request, visitor)
+    return known instanceof Promise ? known.then((now) => this.#answer(asked, now)) : this.#answer(asked, known)
+  }
+
+  #answer({ request, server, set, pattern }: StreamRequest, visitor: Visitor): Response | Promise<Response> {
+    const { hub, gate, now, history } = this.#options
     const query = streamQuery(request, pattern, now())
-    if (query.kind === 'json') return history(query)
+    if (visitor.unavailable && query.kind === 'json') throw visitor.unavailable
+    if (query.kind === 'json') return history(narrowed(query, visitor))
     const format = this.#formats.get({ kind: query.kind, ...switches(query.parameters) })
-    const headers = streamHeaders(format, set)
-    const reader = { principal: LOCAL, address: '' }
+    if (visitor.unavailable) return this.#refused(format, 'issuer-unavailable', set)
+    const { filter, start } = narrowed(query, visitor)
+    const reader = { principal: visitor.principal, address: gate.addressOf(request, server) }
     const refusal = hub.refusal(reader)
-    if (refusal) return new Response(this.#refused(format, refusal), { headers })
-    const subscription = hub.subscribe({ ...query, ...reader })
+    if (refusal) return this.#refused(format, refusal, set)
+    const headers = streamHeaders(format, set)
+    const subscription = hub.subscribe({ filter, start, ...reader })
     new StreamSocket(subscription, request, server)
     const body = new Stream(subscription, format, this.#facts, hub.retryMs('max-age'))
     return new Response(body as unknown as BodyInit, { headers })
   }
 
   /** EventSource gives up for good on any answer but 200, so a refusal that is only for now is a stream that ends. */
-  #refused(format: Format, reason: CloseReason): string {
+  #refused(format: Format, reason: CloseReason, set: StreamRequest['set']): Response {
     const retryMs = this.#options.hub.retryMs(reason)
     const owner = { id: '', filter: { patterns: [], types: [], key: '' }, principal: '' }
-    return (
-      format.hello(retryMs) + format.control({ kind: 'closing', reason, reconnect: true, retryMs }, owner, this.#facts)
-    )
+    const closing = format.control({ kind: 'closing', reason, reconnect: true, retryMs }, owner, this.#facts)
+    return new Response(format.hello(retryMs) + closing, { headers: streamHeaders(format, set) })
   }
 }
 
-/** What `@elysiajs/cors` puts on every answer and only a preflight is asked for. */
-const PREFLIGHT_ONLY = new Set([
-  'access-control-allow-headers',
-  'access-control-allow-methods',
-  'access-control-max-age',
-])
+/** Everything downstream goes by the filter: fan-out, replay, history. @throws HubError `forbidden`, `invalid-query` */
+function narrowed(query: StreamQuery, { principal }: Visitor): StreamQuery {
+  return { ...query, filter: narrowFilter(query.filter, principal.grants) }
+}
 
 /**
- * All headers go on the response itself, those of earlier plugins (CORS) included: what is left in `set` makes Elysia
+ * All headers go on the response itself, those of the gate (CORS) included: what is left in `set` makes Elysia
  * 1.4.30 wrap the response again, which costs an idle reader another ReadableStream (measured: 0.9 KiB).
  */
 function streamHeaders(format: Format, set: { headers: Record<string, unknown> }): Record<string, string> {
   const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries(set.headers)) if (!PREFLIGHT_ONLY.has(name)) headers[name] = String(value)
+  for (const [name, value] of Object.entries(set.headers)) headers[name] = String(value)
   set.headers = {}
   headers['content-type'] = format.contentType
   headers['cache-control'] = 'no-store, no-transform'
@@ -113,9 +134,9 @@ function streamHeaders(format: Format, set: { headers: Record<string, unknown> }
 class StreamSocket implements EventListenerObject, SocketOwner {
   readonly #subscription: Subscription
   readonly #request: Request
-  readonly #server: SocketTimeouts | null
+  readonly #server: StreamServer | null
 
-  constructor(subscription: Subscription, request: Request, server: SocketTimeouts | null) {
+  constructor(subscription: Subscription, request: Request, server: StreamServer | null) {
     this.#subscription = subscription
     this.#request = request
     this.#server = server

@@ -1,10 +1,11 @@
-import { Elysia } from 'elysia'
+import type { Access } from '../auth/access.ts'
 import { HubError } from '../core/errors.ts'
 import type { EventLog } from '../core/event-log.ts'
 import { parseFilter } from '../core/filter.ts'
-import { checkTopic } from '../core/topic.ts'
+import { type Grants, narrowFilter } from '../core/grants.ts'
 import { jsonAnswer } from './json-answer.ts'
 import { count, parametersOf, single } from './parameters.ts'
+import { visited } from './visitor.ts'
 
 export const TOPICS_LIMIT = 100
 export const MAX_TOPICS_LIMIT = 1000
@@ -18,20 +19,27 @@ export interface TopicDocument {
   lastTime: string
 }
 
-/** `GET /topics`: the topics that have events, in byte order, a page at a time. */
-export function topics(log: EventLog): Elysia {
-  const app = new Elysia({ name: 'http/topics' })
-  app.get('/topics', ({ request }) => listTopics(log, request))
-  return app
+export interface TopicsOptions {
+  log: EventLog
+  access: Pick<Access, 'pageTokens'>
 }
 
-async function listTopics(log: EventLog, request: Request): Promise<Response> {
+/** `GET /topics`: the topics that have events and may be read, in byte order, a page at a time. */
+export function topics(options: TopicsOptions) {
+  return visited('http/topics').get('/topics', ({ request, visitor }) =>
+    listTopics(options, request, visitor.principal.grants),
+  )
+}
+
+async function listTopics({ log, access }: TopicsOptions, request: Request, grants: Grants): Promise<Response> {
   const parameters = parametersOf(request, ['pattern', 'limit', 'page'])
   const patterns = parameters.getAll('pattern').filter((pattern) => pattern !== '')
   const limit = count(parameters, 'limit', TOPICS_LIMIT, MAX_TOPICS_LIMIT)
+  requireEveryType(grants)
+  const named = { patterns: '/pattern', types: '/type' }
   const page = await log.topics(
-    parseFilter(patterns, [], { patterns: '/pattern', types: '/type' }),
-    topicOf(single(parameters, 'page')),
+    narrowFilter(parseFilter(patterns, [], named), grants, named),
+    placeOf(single(parameters, 'page'), access),
     limit,
   )
   const listed: TopicDocument[] = page.topics.map(({ topic, events, lastOffset, lastReceived }) => ({
@@ -40,20 +48,24 @@ async function listTopics(log: EventLog, request: Request): Promise<Response> {
     lastCursor: log.generations.cursor(lastOffset),
     lastTime: new Date(lastReceived).toISOString(),
   }))
-  const next = page.next === undefined ? {} : { next: pageToken(page.next) }
+  const next = page.next === undefined ? {} : { next: access.pageTokens.seal(page.next) }
   return jsonAnswer(JSON.stringify({ topics: listed, ...next }))
 }
 
-/** Opaque, so that what it stands for may change: today the topic to go on after. */
-function pageToken(topic: string): string {
-  return Buffer.from(topic).toString('base64url')
+/** The list counts events of every type and says when the last one came. @throws HubError `forbidden` */
+function requireEveryType({ types }: Grants): void {
+  if (types.length === 0) return
+  throw new HubError(
+    'forbidden',
+    'This credential may read some types only, and the list of topics counts all; ask with one that may read every type.',
+  )
 }
 
 /** @throws HubError `invalid-query` */
-function topicOf(token: string | undefined): string | undefined {
+function placeOf(token: string | undefined, { pageTokens }: TopicsOptions['access']): string | undefined {
   if (token === undefined) return undefined
-  const topic = Buffer.from(token, 'base64url').toString()
-  if (pageToken(topic) === token && checkTopic(topic) === undefined) return topic
+  const place = pageTokens.open(token)
+  if (place !== undefined) return place
   throw new HubError('invalid-query', 'page is the "next" of an earlier answer; leave it out to begin.', {
     pointer: '/page',
   })

@@ -135,6 +135,20 @@ test('a hub that says not to come back is not asked again', async () => {
   expect(stderr).toStartWith('mcp-sse: The hub ended the stream: cut-off.\n')
 })
 
+test('a credential that has ended ends it with the sentence and what to set, and it does not come back', async () => {
+  const message = 'The credential of this stream has expired; go on with a new one.'
+  const frames =
+    OPEN +
+    control('$error', { code: 'credential-expired', message }) +
+    control('$closing', { reason: 'credential-expired', reconnect: false })
+  await using hub = scriptedHub(() => stream({ frames, end: true }))
+  const { stderr, exitCode } = await subscribe(hub.url, [])
+  expect([exitCode, hub.requests.length]).toEqual([1, 1])
+  expect(stderr).toBe(
+    `mcp-sse: The hub ended the stream: credential-expired. ${message}\nTry: MCP_SSE_KEY=<another key> mcp-sse subscribe --url ${hub.url}\n`,
+  )
+})
+
 test('without a hub it fails at once, and so it does when something else answers', async () => {
   expect(await subscribe('http://127.0.0.1:1', [])).toMatchObject({ exitCode: 1 })
   await using page = scriptedHub(() => new Response('<html>', { headers: { 'content-type': 'text/html' } }))

@@ -37,7 +37,30 @@ test('without any source every key has its documented default', () => {
       maxStallMs: 30_000,
       retryMs: 2000,
     },
-    limits: { connections: 800, pendingBytes: 33_554_432 },
+    publicUrl: undefined,
+    allowedHosts: [],
+    auth: {
+      open: false,
+      key: undefined,
+      keys: [],
+      anonymous: { publish: [], subscribe: [] },
+      jwt: {
+        secrets: [],
+        jwks: undefined,
+        issuer: undefined,
+        audience: undefined,
+        claim: 'events',
+        cookie: undefined,
+      },
+    },
+    limits: {
+      connections: 800,
+      connectionsPerPrincipal: 100,
+      connectionsPerAddress: 1000,
+      publishRate: 1000,
+      trustedProxies: ['127.0.0.0/8', '::1'],
+      pendingBytes: 33_554_432,
+    },
     drain: { delayMs: 0, timeoutMs: 10_000 },
   })
 })

@@ -30,8 +30,8 @@ test.each([
     'PORT: port = tcp://10.0.0.1:3000 is refused; allowed is a whole number from 0 to 65535. Kubernetes sets such variables for services; set enableServiceLinks: false in the pod.',
   ],
   [
-    { HOST: '127.0.0.1,0.0.0.0' },
-    'HOST: host = 127.0.0.1,0.0.0.0 is refused; allowed is a list of loopback addresses (127.0.0.1, ::1, localhost). This version listens on loopback only; to reach it from elsewhere put a proxy in front of it.',
+    { HOST: '127.0.0.1:3000' },
+    'HOST: host = 127.0.0.1:3000 is refused; allowed is a list of addresses or host names such as 127.0.0.1, ::1 or 0.0.0.0. The port has a key of its own: PORT.',
   ],
   [
     { CORS_ORIGIN: 'https://App.example/' },

@@ -3,6 +3,12 @@ import { HISTORY_LIMIT, MAX_HISTORY_LIMIT } from '../history.ts'
 import { MAX_TOPICS_LIMIT, TOPICS_LIMIT } from '../topics.ts'
 import { type JsonObject, ref } from './schemas.ts'
 
+const PUBLIC: JsonObject = { security: [] }
+/** Security schemes: any one of these. */
+const READING: JsonObject = security('bearer', 'ticket', 'cookie')
+const RAW_PUBLISHING: JsonObject = security('bearer', 'key', 'cookie')
+const BY_HEADER: JsonObject = security('bearer', 'cookie')
+
 const ANY_BODY = { required: true, content: { '*/*': { schema: {}, example: 'backup failed' } } }
 
 const eventBodies = {
@@ -39,7 +45,7 @@ const readAnswers = {
       'application/json': { schema: ref('History') },
     },
   },
-  ...problems(400),
+  ...problems(400, 401),
 }
 
 const readyAnswers = {
@@ -49,9 +55,13 @@ const readyAnswers = {
 
 /** Path → method → operation, for every route there is. */
 export const paths: Record<string, Record<string, JsonObject>> = {
-  '/': { get: operation('The page: live tail and publish form.', { 200: { description: 'HTML.' } }) },
+  '/': { get: operation('The page: live tail and publish form.', { 200: { description: 'HTML.' } }, PUBLIC) },
+  '/client.js': {
+    get: operation('The module with which a page follows the hub.', { 200: { description: 'JavaScript.' } }, PUBLIC),
+  },
   '/events': {
     get: operation('Stream events, or read a page of history.', readAnswers, {
+      ...READING,
       parameters: [
         query('topic', 'Patterns: exact, * for one segment, a final ** for any.', {
           type: 'array',
@@ -61,15 +71,18 @@ export const paths: Record<string, Record<string, JsonObject>> = {
       ],
     }),
     post: operation('Publish event objects, one or many, all or nothing.', publishAnswers(true), {
+      ...BY_HEADER,
       parameters: [idempotencyKey, query('topic', 'Only for CloudEvents: the topic instead of source and subject.')],
       requestBody: eventBodies,
     }),
   },
   '/events/{topic}': {
     get: operation('The same with the pattern in the path.', readAnswers, {
+      ...READING,
       parameters: [path('topic', 'A pattern; slashes stay as they are.'), ...readParameters],
     }),
     post: operation('Publish: the body is the data. Valid JSON is JSON, all else text.', publishAnswers(false), {
+      ...RAW_PUBLISHING,
       parameters: [
         path('topic', 'Slashes stay as they are; %2F is one too.'),
         query('type', 'Else X-GitHub-Event, X-Gitlab-Event or X-Event-Key, else message.'),
@@ -78,15 +91,17 @@ export const paths: Record<string, Record<string, JsonObject>> = {
       ],
       requestBody: ANY_BODY,
     }),
-    delete: operation('Erase one event; the path ends in its cursor.', eraseAnswers(), {
+    delete: operation('Erase one event; the path ends in its cursor. Needs admin.', eraseAnswers(), {
+      ...BY_HEADER,
       parameters: [path('topic', 'The cursor of the event.')],
     }),
   },
   '/topics': {
     get: operation(
-      'List the topics that have events.',
-      { 200: json('A page.', ref('Topics')), ...problems(400) },
+      'List the topics that have events and that one may read.',
+      { 200: json('A page.', ref('Topics')), ...problems(400, 401) },
       {
+        ...BY_HEADER,
         parameters: [
           query('pattern', 'Only topics that match one of them.', { type: 'array', items: { type: 'string' } }),
           query('limit', 'Topics a page.', limit(TOPICS_LIMIT, MAX_TOPICS_LIMIT)),
@@ -96,12 +111,29 @@ export const paths: Record<string, Record<string, JsonObject>> = {
     ),
   },
   '/topics/{topic}': {
-    delete: operation('Erase all events of a topic.', eraseAnswers(), { parameters: [path('topic', 'Exact.')] }),
+    delete: operation('Erase all events of a topic. Needs admin.', eraseAnswers(), {
+      ...BY_HEADER,
+      parameters: [path('topic', 'Exact.')],
+    }),
   },
-  '/livez': { get: operation('The process answers.', { 200: { description: 'ok' } }) },
-  '/readyz': { get: operation('Whether it takes events and streams.', readyAnswers) },
-  '/healthz': { get: operation('The same as /readyz.', readyAnswers) },
-  '/openapi.json': { get: operation('This document.', { 200: { description: 'OpenAPI 3.1.' } }) },
+  '/whoami': {
+    get: operation(
+      'Who asks, and what they may do.',
+      { 200: json('The principal.', ref('Identity')), ...problems(400, 401) },
+      BY_HEADER,
+    ),
+  },
+  '/tickets': {
+    post: operation(
+      'A ticket: what an EventSource, which cannot send headers, shows instead.',
+      { 201: json('Good for reading and nothing else.', ref('Ticket')), ...problems(400, 401, 408, 413, 415, 503) },
+      { ...BY_HEADER, requestBody: { content: { 'application/json': { schema: ref('TicketRequest') } } } },
+    ),
+  },
+  '/livez': { get: operation('The process answers.', { 200: { description: 'ok' } }, PUBLIC) },
+  '/readyz': { get: operation('Whether it takes events and streams.', readyAnswers, PUBLIC) },
+  '/healthz': { get: operation('The same as /readyz.', readyAnswers, PUBLIC) },
+  '/openapi.json': { get: operation('This document.', { 200: { description: 'OpenAPI 3.1.' } }, PUBLIC) },
 }
 
 function operation(summary: string, responses: JsonObject, more: JsonObject = {}): JsonObject {
@@ -113,12 +145,17 @@ function publishAnswers(batch: boolean): JsonObject {
   return {
     200: json('Everything was there already.', schema),
     201: json('Stored, and durable.', schema),
-    ...problems(400, 408, 409, 413, 415, 503, 507),
+    ...problems(400, 401, 408, 409, 413, 415, 429, 503, 507),
   }
 }
 
 function eraseAnswers(): JsonObject {
-  return { 204: { description: 'Gone.' }, ...problems(400, 404) }
+  return { 204: { description: 'Gone.' }, ...problems(400, 401, 404, 503) }
+}
+
+/** In open mode none of them is asked for; there the server is this machine's alone. */
+function security(...schemes: string[]): JsonObject {
+  return { security: [{}, ...schemes.map((scheme) => ({ [scheme]: [] }))] }
 }
 
 function problems(...statuses: number[]): JsonObject {

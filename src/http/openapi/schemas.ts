@@ -92,6 +92,42 @@ export const schemas = {
     },
     ['topics'],
   ),
+  Grants: object(
+    {
+      publish: patterns('May be published to.'),
+      subscribe: patterns('May be read.'),
+      types: { type: 'array', items: { type: 'string' }, description: 'Only these may be read; none: every type.' },
+      admin: { type: 'boolean', description: 'Erasing.' },
+    },
+    ['publish', 'subscribe', 'admin'],
+  ),
+  Identity: object(
+    {
+      principal: { type: 'string', examples: ['key:ci', 'sub:alice', 'local', 'anonymous'] },
+      grants: ref('Grants'),
+      expires: { type: ['string', 'null'], format: 'date-time' },
+      mode: { enum: ['open', 'credentials'] },
+    },
+    ['principal', 'grants', 'expires', 'mode'],
+  ),
+  TicketRequest: object(
+    {
+      topics: { ...patterns('Default: everything the asker may read.'), minItems: 1 },
+      types: { type: 'array', minItems: 1, items: { type: 'string' } },
+      sub: { type: 'string', description: 'Whom limits count; API keys may name their users.' },
+      ttl: {
+        oneOf: [{ type: 'number' }, { type: 'string', examples: ['10m'] }],
+        description: 'Seconds or a duration, at most 12h and never past the credential of the asker; default 1h.',
+      },
+    },
+    [],
+    { additionalProperties: false },
+  ),
+  Ticket: object({ ticket: { type: 'string' }, url: { type: 'string', format: 'uri' }, expires: time }, [
+    'ticket',
+    'url',
+    'expires',
+  ]),
   Readiness: object({ status: { enum: ['ready', 'draining', 'failed'] } }, ['status']),
   Problem: object(
     {
@@ -113,6 +149,10 @@ export function ref(name: string): JsonObject {
 
 function object(properties: JsonObject, required: readonly string[], more: JsonObject = {}): JsonObject {
   return { type: 'object', properties, required, ...more }
+}
+
+function patterns(description: string): JsonObject {
+  return { type: 'array', items: { type: 'string' }, description, examples: [['orders/*']] }
 }
 
 function data(): JsonObject {

@@ -1,24 +1,30 @@
-import { Elysia } from 'elysia'
+import type { Visitor } from '../../auth/access.ts'
+import type { PublishRate } from '../../auth/publish-rate.ts'
 import { draftFromBody } from '../../core/draft.ts'
 import { HubError } from '../../core/errors.ts'
 import type { Draft } from '../../core/event.ts'
 import { requireId } from '../../core/event-id.ts'
+import { type Grants, mayPublish, requirePublish } from '../../core/grants.ts'
 import type { Hub } from '../../core/hub.ts'
 import { requireTopic } from '../../core/topic.ts'
 import { type BodyLimit, batchLimit, readBody } from '../body.ts'
 import type { BodyRoom } from '../body-room.ts'
+import type { Gate } from '../gate.ts'
 import { type MediaType, mediaTypeOf } from '../media-type.ts'
 import { parametersOf, single } from '../parameters.ts'
+import { visited } from '../visitor.ts'
 import { publishedBatch, publishedOne } from './answer.ts'
 import { draftFromCloudEvent, draftFromCloudEventHeaders } from './cloud-events.ts'
 import { parseJson, publicationFromArray, publicationFromJson } from './json.ts'
 import { publicationFromNdjson } from './ndjson.ts'
-import { type Publication, relocated } from './publication.ts'
+import { type Publication, refusalAt, relocated } from './publication.ts'
 import { idOf, rawAddress } from './raw.ts'
 import { publicationFromUntyped } from './untyped.ts'
 
 export interface PublishOptions {
   hub: Pick<Hub, 'admit' | 'publish'>
+  gate: Gate
+  rate: PublishRate
   /** Shared by all routes that read bodies. */
   bodies: BodyRoom
   /** For a body to be complete, milliseconds. */
@@ -37,33 +43,42 @@ const CLOUD_EVENTS = /^application\/cloudevents(-batch)?\+json$/
 type ReadPublication = (text: string) => Publication
 
 /** The data's path starts here: `POST /events` takes event objects, `POST /events/{topic}` a body that is the data. */
-export function publish(options: PublishOptions): Elysia {
-  const app = new Elysia({ name: 'http/publish' })
-  app.post('/events', ({ request }) => publishObjects(request, options), { parse: 'none' })
-  app.post('/events/*', ({ request }) => publishRaw(request, options), { parse: 'none' })
-  return app
+export function publish(options: PublishOptions) {
+  return visited('http/publish')
+    .post('/events', ({ request, visitor }) => publishObjects({ request, visitor }, options), { parse: 'none' })
+    .post('/events/*', ({ request, visitor }) => publishRaw({ request, visitor }, options), { parse: 'none' })
 }
 
-function publishRaw(request: Request, options: PublishOptions): Promise<Response> {
-  const address = rawAddress(request)
-  return publishBody(request, options, mediaTypeOf(request), rawLimit, (body) =>
+/** Who publishes with which request. */
+interface Publisher {
+  request: Request
+  visitor: Visitor
+}
+
+function publishRaw(publisher: Publisher, options: PublishOptions): Promise<Response> {
+  const address = rawAddress(publisher.request)
+  requirePublish(publisher.visitor.principal.grants, address.topic)
+  return publishBody(publisher, options, mediaTypeOf(publisher.request), rawLimit, (body) =>
     one(draftFromBody({ ...address, time: null, body })),
   )
 }
 
-function publishObjects(request: Request, options: PublishOptions): Promise<Response> {
+function publishObjects(publisher: Publisher, options: PublishOptions): Promise<Response> {
+  const { request, visitor } = publisher
   const media = mediaTypeOf(request)
   const read = readerFor(request, media)
-  return publishBody(request, options, media, batchLimit, (text) => withIdempotencyKey(request, read(text)))
+  requireAnyPublish(visitor.principal.grants)
+  return publishBody(publisher, options, media, batchLimit, (text) => withIdempotencyKey(request, read(text)))
 }
 
 async function publishBody(
-  request: Request,
-  { hub, bodies, bodyTimeoutMs }: PublishOptions,
+  { request, visitor }: Publisher,
+  { hub, gate, rate, bodies, bodyTimeoutMs }: PublishOptions,
   media: MediaType,
   limit: BodyLimit,
   read: ReadPublication,
 ): Promise<Response> {
+  rate.require(visitor.principal)
   const admit = (bytes: number): (() => void) => {
     hub.admit(bytes)
     return bodies.hold(bytes)
@@ -72,7 +87,11 @@ async function publishBody(
   let publication: Publication
   let appended: ReturnType<Hub['publish']>
   try {
+    const known = gate.again(request, visitor)
+    const { principal } = known instanceof Promise ? await known : known
     publication = read(body.text)
+    requireEveryTopic(publication, principal.grants)
+    rate.take(principal, publication.drafts.length)
     appended = hub.publish(publication.drafts)
   } finally {
     body.release()
@@ -82,6 +101,24 @@ async function publishBody(
     return publication.place ? publishedBatch(receipts) : publishedOne(receipts[0]!)
   } catch (error) {
     throw relocated(error, publication)
+  }
+}
+
+/** Whoever may publish nowhere is told before the body is read. @throws HubError `forbidden` */
+function requireAnyPublish({ publish: granted }: Grants): void {
+  if (granted.length > 0) return
+  throw new HubError('forbidden', 'This credential may not publish; use one that has a grant for it.')
+}
+
+/** All or nothing, and it says which one. @throws HubError `forbidden` */
+function requireEveryTopic({ drafts, place }: Publication, grants: Grants): void {
+  for (const [index, { topic }] of drafts.entries()) {
+    if (mayPublish(grants, topic)) continue
+    try {
+      requirePublish(grants, topic)
+    } catch (error) {
+      throw place ? refusalAt(place(index), error) : error
+    }
   }
 }
 

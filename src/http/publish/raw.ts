@@ -16,7 +16,8 @@ export interface RawAddress {
 
 /** Everything that can be refused before the body is read. @throws HubError `invalid-topic`, `invalid-type`, `invalid-id`, `invalid-query` */
 export function rawAddress(request: Request): RawAddress {
-  const parameters = parametersOf(request, ['type', 'id'])
+  // The gate looks at the key.
+  const parameters = parametersOf(request, ['type', 'id', 'key'])
   const topic = requireTopic(pathTail(request, '/events/', 'invalid-topic'))
   const type = requireType(single(parameters, 'type') ?? headerType(request) ?? DEFAULT_TYPE)
   const id = idOf(request, single(parameters, 'id') ?? null)

@@ -44,7 +44,7 @@ describe.each([
   { patterns: ['**'], types: ['rare', 'never'], wanted: RARE },
   { patterns: ['**'], types: ['rar.*', 'rare'], wanted: RARE },
   { patterns: ['odd/*'], types: ['rare'], wanted: RARE.filter((offset) => offset % 2 === 1) },
-  { patterns: ['**'], types: ['never'], wanted: [] },
+  { patterns: ['**'], types: ['never'], wanted: [] as number[] },
 ])('a rare type in a long log, $patterns and $types', ({ patterns, types, wanted }) => {
   const filter = parseFilter(patterns, types)
 

@@ -1,0 +1,32 @@
+import type { AccessSettings } from '../auth/settings.ts'
+import { type Config, hasCredentials } from '../config/config.ts'
+import { parseGrants } from '../core/grants.ts'
+
+/** What the configuration says about who may do what. @param ticketSecret 32 bytes */
+export function accessSettings(config: Config, ticketSecret: Uint8Array): AccessSettings {
+  const { auth } = config
+  const { secrets, jwks, issuer, audience, claim, cookie } = auth.jwt
+  return {
+    open: auth.open,
+    publicUrl: config.publicUrl,
+    allowedHosts: config.allowedHosts,
+    corsOrigins: config.corsOrigins,
+    trustedProxies: config.limits.trustedProxies,
+    key: auth.key,
+    keys: auth.keys.map(({ name, sha256, expires, ...grants }) => ({
+      name,
+      sha256,
+      expires,
+      grants: parseGrants({ publish: [...grants.publish], subscribe: [...grants.subscribe], admin: grants.admin }),
+    })),
+    tokens: secrets.length > 0 || jwks ? { secrets, jwks, issuer, audience, claim, cookie } : undefined,
+    anonymous: parseGrants({ publish: [...auth.anonymous.publish], subscribe: [...auth.anonymous.subscribe] }),
+    ticketSecret,
+  }
+}
+
+/** Who may come in, as the welcome and the log say it. */
+export function accessMode({ auth }: Config): 'open' | 'open to all' | 'credentials' {
+  if (hasCredentials(auth)) return 'credentials'
+  return auth.open ? 'open to all' : 'open'
+}

@@ -1,0 +1,80 @@
+import { newApiKey } from '../auth/api-keys.ts'
+import { KEY_NAME_ALLOWED, keyNameRefusal, parseMoment } from '../config/credential-value.ts'
+import { addKey, type KeyBlock, keyBlock } from '../config/key-blocks.ts'
+import { parseDuration } from '../core/duration.ts'
+import { DONE } from './exit.ts'
+import { usageFailure } from './failure.ts'
+import { addGrantFlags, type GrantOptions, grantsOf } from './grant-flags.ts'
+import { HOW_TO_RELOAD } from './reload-hint.ts'
+import { editKeys, settingsPath, shownPath } from './settings-file.ts'
+import type { Configure } from './verb.ts'
+
+interface NewOptions extends GrantOptions {
+  expires?: string
+  save?: string | true
+  json?: true
+}
+
+const EXAMPLE = "mcp-sse key new ci --publish 'builds/**' --save"
+const EXAMPLES = `
+Examples:
+  ${EXAMPLE}
+  mcp-sse key new wall --subscribe 'public/**' --expires 90d --save
+  mcp-sse key new admin --publish '**' --subscribe '**' --admin --save
+
+The key is printed once, on stdout, and is nowhere else; the configuration holds only its SHA-256.
+`
+
+export const configureKeyNew: Configure = (command, io, finish) => {
+  addGrantFlags(command)
+  command
+    .option('--expires <when>', 'ends after a duration (90d) or at a date or time')
+    .option('--save [file]', 'add it to this file; without a name to the one serve reads')
+    .option('--json', 'print the key and what it may do as JSON')
+    .addHelpText('after', EXAMPLES)
+  command.action(async (name: string, options: NewOptions) => {
+    const refusal = keyNameRefusal(name)
+    if (refusal !== undefined) throw usageFailure(`A key has ${KEY_NAME_ALLOWED}.${refusal && ` ${refusal}`}`, EXAMPLE)
+    const { publish, subscribe, admin } = grantsOf(options, EXAMPLE)
+    const { key, sha256 } = newApiKey()
+    const block: KeyBlock = { name, sha256, publish, subscribe, admin, expires: expiresOf(options.expires) }
+    const path = options.save === undefined ? undefined : settingsPath(named(options.save), io)
+    const file = path && shownPath(path, io.cwd)
+    if (path && file) editKeys(path, io.cwd, (text) => addKey(text, block, file))
+    const expires = block.expires === undefined ? null : new Date(block.expires).toISOString()
+    const document = { name, key, sha256, publish, subscribe, admin, expires, file: path ?? null }
+    await io.stdout.write(`${options.json ? JSON.stringify(document) : key}\n`)
+    await io.stderr.write(file ? saved(name, file, io.env) : `${notSaved(name)}\n${keyBlock(block)}`)
+    finish(DONE)
+  })
+}
+
+function named(save: string | true): string | undefined {
+  return save === true ? undefined : save
+}
+
+/** @throws CommandFailure */
+function expiresOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const duration = parseDuration(text)
+  const expires = duration === undefined ? parseMoment(text) : Date.now() + duration
+  if (expires === undefined) {
+    throw usageFailure(
+      `--expires is a duration, a date or a time, not ${JSON.stringify(text)}.`,
+      'mcp-sse key new NAME … --expires 90d, or --expires 2030-01-01',
+    )
+  }
+  // Above this no Date can say it.
+  if (expires > Date.now() && expires <= 8.64e15) return expires
+  throw usageFailure(`--expires ${text} is no time ahead of now.`, 'mcp-sse key new NAME … --expires 90d')
+}
+
+function saved(name: string, file: string, env: Readonly<Record<string, string | undefined>>): string {
+  const other = ['MCP_SSE_AUTH_KEYS', 'MCP_SSE_AUTH_KEYS_FILE'].find((variable) => env[variable])
+  const hidden = other ? `mcp-sse: ${other} is set and goes before the keys of ${file}.\n` : ''
+  return `${hidden}mcp-sse: ${name} is in ${file}. This is the only time its key is shown.\nTry: ${HOW_TO_RELOAD}\n`
+}
+
+function notSaved(name: string): string {
+  return `mcp-sse: this is the only time the key is shown. The hub knows ${name} when its configuration has this and was reloaded (${HOW_TO_RELOAD}):\n`
+}

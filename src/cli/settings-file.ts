@@ -1,0 +1,96 @@
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+import { findConfigFile } from '../config/file.ts'
+import { HubError } from '../core/errors.ts'
+import { CommandFailure } from './failure.ts'
+import type { Io } from './io.ts'
+
+const OWNER_ONLY = 0o600
+
+/** The file that holds the keys: the one that is named, else the one `serve` would read, else a new one beside us. */
+export function settingsPath(named: string | undefined, { env, cwd }: Pick<Io, 'env' | 'cwd'>): string {
+  if (named !== undefined) return resolve(cwd, named)
+  return findConfigFile(env, cwd) ?? join(cwd, 'mcp-sse.toml')
+}
+
+/** How a path is called in messages. */
+export function shownPath(path: string, cwd: string): string {
+  const short = relative(cwd, path)
+  return short.startsWith('..') ? path : short
+}
+
+/**
+ * Changes the keys in the file at `path`, whole or not at all. @throws CommandFailure
+ */
+export function editKeys(path: string, cwd: string, edit: (text: string) => string): void {
+  try {
+    replaceFile(path, cwd, edit)
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error
+    throw new CommandFailure(error.message, 'mcp-sse key list', undefined, error)
+  }
+}
+
+/**
+ * Puts `edit(text)` in the place of the file at `path`, whole or not at all, with its mode and owner; a file that is not
+ * there begins empty and is its owner's alone. Two edits at one time: the second is refused.
+ * @throws what `edit` throws, CommandFailure
+ */
+function replaceFile(path: string, cwd: string, edit: (text: string) => string): void {
+  const target = existsSync(path) ? realpathSync(path) : path
+  const unfinished = `${target}.new`
+  const file = claim(unfinished, shownPath(unfinished, cwd))
+  try {
+    let text = ''
+    if (existsSync(target)) {
+      const { mode, uid, gid } = statSync(target)
+      text = readFileSync(target, 'utf8')
+      chmodSync(unfinished, mode & 0o777)
+      if (process.getuid?.() === 0) chownSync(unfinished, uid, gid)
+    }
+    writeSync(file, edit(text))
+    fsyncSync(file)
+    renameSync(unfinished, target)
+  } catch (error) {
+    rmSync(unfinished, { force: true })
+    throw error
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** The new file is also what says that someone is editing. */
+function claim(path: string, shown: string): number {
+  try {
+    return openSync(path, 'wx', OWNER_ONLY)
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
+    if (code === 'EEXIST') {
+      throw new CommandFailure(
+        `${shown} is there: another mcp-sse key is at work, or one was cut off.`,
+        `rm ${shown}, if none is at work`,
+        undefined,
+        cause,
+      )
+    }
+    throw new CommandFailure(
+      `${shown} cannot be written (${code}).`,
+      'mcp-sse key new NAME --save <a file of yours>',
+      undefined,
+      cause,
+    )
+  }
+}

@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto'
+import { type AuthConfig, type Config, hasCredentials } from './config.ts'
+import { isLocalUrlHost, isLoopback } from './host.ts'
+
+/** Where a key got its value. */
+type From = (key: string) => string
+
+const MAKE_A_KEY = "mcp-sse key new admin --admin --publish '**' --subscribe '**' --save"
+
+/** What would leave a hub open by accident, or locked without anyone having meant it, as sentences. */
+export function accessProblems({ hosts, auth }: Config, from: From): string[] {
+  const problems: string[] = []
+  const credentials = hasCredentials(auth)
+  const reachable = hosts.filter((host) => !isLoopback(host))
+  if (reachable.length > 0 && !credentials && !auth.open) {
+    problems.push(
+      `${from('host')}: host = ${reachable.join(', ')} is no loopback address, so other machines could read and publish everything. Set MCP_SSE_AUTH_KEY to a secret (or make a key: ${MAKE_A_KEY}), or say --auth-open if everyone may.`,
+    )
+  }
+  if (auth.open && credentials) {
+    problems.push(
+      `${from('auth.open')}: auth.open lets everyone in, and ${from(credentialKey(auth))} sets ${credentialKey(auth)}, which keeps people out. Remove one; auth.anonymous opens single topics.`,
+    )
+  }
+  const { publish, subscribe } = auth.anonymous
+  if (!credentials && publish.length + subscribe.length > 0) {
+    const key = publish.length > 0 ? 'auth.anonymous.publish' : 'auth.anonymous.subscribe'
+    problems.push(
+      `${from(key)}: ${key} says what callers without a credential may do, and there are no credentials. Make one (${MAKE_A_KEY}) or remove it.`,
+    )
+  }
+  return [...problems, ...tokenProblems(auth, from), ...keyProblems(auth, from)]
+}
+
+export function accessWarnings({ publicUrl }: Config, from: From): string[] {
+  const url = publicUrl === undefined ? undefined : new URL(publicUrl)
+  if (url?.protocol !== 'http:' || isLocalUrlHost(url.hostname)) return []
+  return [
+    `${from('public_url')}: public_url = ${publicUrl} is not https: everyone on the way can read keys, tickets and events.`,
+  ]
+}
+
+function tokenProblems({ jwt }: AuthConfig, from: From): string[] {
+  const problems: string[] = []
+  const verifies = jwt.secrets.length > 0 || jwt.jwks !== undefined
+  if (jwt.jwks !== undefined) {
+    const missing = (['issuer', 'audience'] as const).filter((claim) => jwt[claim] === undefined)
+    if (missing.length > 0) {
+      const variables = missing.map((claim) => `MCP_SSE_AUTH_JWT_${claim.toUpperCase()}`)
+      problems.push(
+        `${from('auth.jwt.jwks')}: auth.jwt.jwks without ${missing.map((claim) => `auth.jwt.${claim}`).join(' and ')} would accept what its issuer made for others. Set ${variables.join(' and ')}.`,
+      )
+    }
+  }
+  for (const part of ['cookie', 'issuer', 'audience'] as const) {
+    if (jwt[part] === undefined || verifies) continue
+    problems.push(
+      `${from(`auth.jwt.${part}`)}: auth.jwt.${part} is about tokens, and nothing verifies them. Set MCP_SSE_AUTH_JWT_SECRET (openssl rand -hex 32) or MCP_SSE_AUTH_JWT_JWKS, or remove it.`,
+    )
+  }
+  return problems
+}
+
+function keyProblems({ key, keys }: AuthConfig, from: From): string[] {
+  const problems: string[] = []
+  const refuse = (sentence: string) => problems.push(`${from('auth.keys')}: auth.keys ${sentence}`)
+  const names = new Set<string>()
+  const owners = new Map<string, string>()
+  if (key !== undefined) owners.set(createHash('sha256').update(key).digest('hex'), 'auth.key')
+  for (const { name, sha256 } of keys) {
+    const owner = owners.get(sha256)
+    if (names.has(name)) refuse(`has the name "${name}" twice. Rename one, or remove it: mcp-sse key revoke ${name}`)
+    else if (owner === 'auth.key') refuse(`has the key of auth.key as "${name}" too. Make another: mcp-sse key new`)
+    else if (owner) refuse(`has one sha256 for "${owner}" and "${name}". Make another key: mcp-sse key new ${name}`)
+    names.add(name)
+    owners.set(sha256, name)
+  }
+  return problems
+}
+
+/** The first key of the configuration that is a credential. */
+function credentialKey({ key, keys, jwt }: AuthConfig): string {
+  if (key !== undefined) return 'auth.key'
+  if (keys.length > 0) return 'auth.keys'
+  return jwt.secrets.length > 0 ? 'auth.jwt.secret' : 'auth.jwt.jwks'
+}

@@ -1,0 +1,54 @@
+import { isatty } from 'node:tty'
+
+const STDERR = 2
+
+export interface ReloadSignal {
+  /** MUST NOT reject: what went wrong is for the log. */
+  reload: () => Promise<void>
+  /** The terminal the process was started on is gone, which is what SIGHUP meant before it meant this. */
+  hangUp: () => void
+}
+
+/**
+ * Reloads on SIGHUP, one at a time: signals during a reload come to one more. Without a terminal from the start it is
+ * always a reload. @returns the idempotent undo
+ */
+export function onReloadSignal({ reload, hangUp }: ReloadSignal): () => void {
+  const onTerminal = isatty(STDERR)
+  const oneAtATime = new ReloadTurns(reload)
+  const listener = (): void => {
+    if (onTerminal && !isatty(STDERR)) hangUp()
+    else oneAtATime.ask()
+  }
+  // On Windows it means that the console window was closed, and nothing can stop the end.
+  if (process.platform !== 'win32') process.on('SIGHUP', listener)
+  return () => void process.off('SIGHUP', listener)
+}
+
+/** Runs that never overlap; however many are asked for during one, one more follows it. */
+export class ReloadTurns {
+  readonly #run: () => Promise<void>
+  #running = false
+  #again = false
+
+  constructor(run: () => Promise<void>) {
+    this.#run = run
+  }
+
+  ask(): void {
+    this.#again = true
+    if (!this.#running) void this.#loop()
+  }
+
+  async #loop(): Promise<void> {
+    this.#running = true
+    try {
+      while (this.#again) {
+        this.#again = false
+        await this.#run()
+      }
+    } finally {
+      this.#running = false
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import { expect, test } from 'bun:test'
+import { welcome } from '../../src/cli/welcome.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { secret } from '../support/secrets.ts'
+import { tempDir } from '../support/temp-dir.ts'
+
+function lines(env: Record<string, string> = {}) {
+  using dir = tempDir()
+  const { config } = loadConfig({ mode: 'source', cwd: dir.path, env: { HOME: dir.path, ...env }, descriptors: 1000 })
+  return welcome(config, { urls: [`http://${config.hosts[0]}:3000`], port: 3000 })
+}
+
+test('a start says who may come in, with a line to type that works in that mode', () => {
+  const open = lines()
+  expect(open).toContain('  access open: anyone on this machine may publish and read\n')
+  expect(open).toContain("  try    curl -d 'hello' localhost:3000/events/greetings\n")
+  expect(lines({ HOST: '0.0.0.0', MCP_SSE_AUTH_OPEN: 'true' })).toContain('access open to all: anyone who can reach it')
+  const key = secret()
+  const closed = lines({
+    MCP_SSE_AUTH_KEY: key,
+    MCP_SSE_AUTH_KEYS: `[{"name":"ci","sha256":"${'0'.repeat(64)}"}]`,
+    MCP_SSE_AUTH_JWT_SECRET: `${key}${key}`,
+    MCP_SSE_AUTH_JWT_ISSUER: 'https://login.example',
+    MCP_SSE_AUTH_ANONYMOUS_SUBSCRIBE: 'public/**',
+    MCP_SSE_PUBLIC_URL: 'https://events.example',
+  })
+  expect(closed).toContain(
+    '  access auth.key, 1 key, tokens of https://login.example; without a credential read public/**\n',
+  )
+  expect(closed).toContain('  page   https://events.example/\n')
+  expect(closed).toContain('curl -H "Authorization: Bearer $MCP_SSE_KEY" -d')
+  expect(closed).not.toContain(key)
+})
+
+test('a hub that does not listen on loopback is not called localhost', () => {
+  const text = lines({ HOST: '192.168.1.5', MCP_SSE_AUTH_KEY: secret() })
+  expect(text).toContain(' 192.168.1.5:3000/events/greetings\n')
+  expect(text).not.toContain('localhost')
+})

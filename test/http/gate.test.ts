@@ -1,0 +1,423 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { bearer, keySettings, testKey } from '../support/access.ts'
+import { expectProblem } from '../support/problem.ts'
+import { rawRequest } from '../support/raw-request.ts'
+import { type ServedHub, servedHub } from '../support/served-hub.ts'
+
+const LOCAL = 'http://localhost:5173'
+const LISTED = 'https://app.example'
+const FOREIGN = 'https://evil.example'
+const EXPOSED = 'Retry-After, WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version'
+
+/** Asks and leaves the body of a stream alone. */
+async function ask(served: ServedHub, path: string, init: RequestInit = {}): Promise<Response> {
+  const response = await served.fetch(path, init)
+  if (response.headers.get('content-type') === 'text/event-stream') await response.body?.cancel()
+  return response
+}
+
+const preflight = (method: string, origin: string, names = '') => ({
+  method: 'OPTIONS',
+  headers: {
+    origin,
+    'access-control-request-method': method,
+    ...(names === '' ? {} : { 'access-control-request-headers': names }),
+  },
+})
+
+/** Every route there is, and one there is not: what is true of all must be true of each. */
+function everyRoute(served: ServedHub): { method: string; path: string }[] {
+  const routes = served.app.routes.map(({ method, path }) => ({ method, path: path.replace('*', 'a') }))
+  return [...routes, { method: 'GET', path: '/nothing' }, { method: 'PUT', path: '/events' }]
+}
+
+async function everyRouteRefuses(
+  served: ServedHub,
+  code: Parameters<typeof expectProblem>[2],
+  headers: Record<string, string>,
+) {
+  const before = served.log.head
+  for (const { method, path } of everyRoute(served)) {
+    const response = await served.fetch(path, { method, headers, body: method === 'POST' ? 'x' : null })
+    await expectProblem(response, 403, code)
+  }
+  for (const { path } of everyRoute(served)) {
+    expect((await served.fetch(path, { method: 'HEAD', headers })).status).toBe(403)
+    await expectProblem(await served.fetch(path, { method: 'OPTIONS', headers }), 403, code)
+  }
+  expect(served.log.head).toBe(before)
+}
+
+describe('in open mode', () => {
+  let served: ServedHub
+  beforeAll(async () => {
+    served = await servedHub({ access: { corsOrigins: [LISTED], allowedHosts: ['hub.internal'] } })
+  })
+  afterAll(() => served.close())
+
+  test.each(['rebound.example', 'localhost.rebound.example', '127.0.0.1.nip.io', '10.0.0.8', 'a@localhost'])(
+    'DNS rebinding: a page whose name %s points here reaches no route',
+    (host) => everyRouteRefuses(served, 'host-not-allowed', { host }),
+  )
+
+  test('DNS rebinding: a second Host, an empty one or a target with another name changes nothing', async () => {
+    for (const head of [
+      ['GET /events?format=json HTTP/1.1', 'host: localhost', 'host: evil.example'],
+      ['GET /events?format=json HTTP/1.1', 'host:'],
+      ['GET /events?format=json HTTP/1.0'],
+      ['GET http://evil.example/events?format=json HTTP/1.1', 'host: evil.example'],
+    ]) {
+      expect(await rawRequest(served.port, head)).toStartWith('HTTP/1.1 403')
+    }
+  })
+
+  test('a name the operator allowed is answered to, on any port', async () => {
+    for (const host of ['hub.internal', 'hub.internal:8080', 'localhost', '[::1]:3000'])
+      expect((await ask(served, '/whoami', { headers: { host } })).status).toBe(200)
+  })
+
+  test.each([
+    ['x-forwarded-for', '203.0.113.9'],
+    ['x-real-ip', '203.0.113.9'],
+    ['forwarded', 'for=203.0.113.9;host=events.example'],
+    ['x-forwarded-host', 'events.example'],
+    ['via', '1.1 varnish'],
+  ])('a plain proxy in front that sends %s lets nobody in', async (name, value) => {
+    await everyRouteRefuses(served, 'behind-proxy', { [name]: value })
+  })
+
+  test('the refusal behind a proxy says both ways out', async () => {
+    const response = await served.fetch('/', { headers: { 'x-forwarded-for': '203.0.113.9' } })
+    const { detail } = await expectProblem(response, 403, 'behind-proxy')
+    expect(detail).toContain('MCP_SSE_AUTH_KEY')
+    expect(detail).toContain('--auth-open')
+  })
+
+  test('a development server that proxies for this machine is let through', async () => {
+    const headers = {
+      'x-forwarded-for': '127.0.0.1',
+      'x-forwarded-host': 'localhost:5173',
+      'x-forwarded-proto': 'http',
+    }
+    expect((await ask(served, '/whoami', { headers })).status).toBe(200)
+  })
+
+  test.each([
+    FOREIGN,
+    'null',
+    'http://localhost.evil.example',
+    `${LISTED}.evil.example`,
+    'http://app.example',
+    `${LISTED}:444`,
+  ])('a page of %s reaches no route, not even with a bearer or by a preflight', async (origin) => {
+    await everyRouteRefuses(served, 'origin-not-allowed', { origin })
+    await everyRouteRefuses(served, 'origin-not-allowed', { origin, authorization: 'Bearer anything' })
+    for (const method of ['GET', 'POST', 'DELETE']) {
+      const response = await served.fetch('/events/a', preflight(method, origin, 'authorization'))
+      expect(response.headers.has('access-control-allow-origin')).toBe(false)
+      await expectProblem(response, 403, 'origin-not-allowed')
+    }
+  })
+
+  test('what a foreign page loads without CORS (no Origin, cross-site) reaches no route either', async () => {
+    await everyRouteRefuses(served, 'origin-not-allowed', {
+      'sec-fetch-site': 'cross-site',
+      'sec-fetch-mode': 'no-cors',
+    })
+  })
+
+  test('a link on a foreign page leads to the page at /, but not in a frame and to nothing else', async () => {
+    const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+    expect((await served.fetch('/', { headers: link })).status).toBe(200)
+    for (const headers of [
+      { ...link, 'sec-fetch-dest': 'iframe' },
+      { ...link, 'sec-fetch-mode': 'cors' },
+    ])
+      expect((await served.fetch('/', { headers })).status).toBe(403)
+    expect((await served.fetch('/events?format=json', { headers: link })).status).toBe(403)
+    expect((await served.fetch('/', { method: 'POST', headers: link })).status).toBe(403)
+  })
+
+  test('the refusal of an origin says what to allow, with nothing in it that is no origin', async () => {
+    const publish = async (origin: string) => {
+      const response = await served.fetch('/events/a', { method: 'POST', body: 'x', headers: { origin } })
+      return (await expectProblem(response, 403, 'origin-not-allowed')).detail
+    }
+    expect(await publish('https://a.example')).toBe(
+      'Pages from https://a.example may not publish here: allow them with CORS_ORIGIN=https://a.example.',
+    )
+    for (const odd of ['null', 'https://a.example/<script>', `https://${'a'.repeat(60)}.${'b'.repeat(60)}.example`])
+      expect(await publish(odd)).toBe(
+        'Pages without an origin of their own may not publish here: serve the page from http://localhost.',
+      )
+  })
+
+  test.each([
+    ['GET', '/events?format=json', 200],
+    ['GET', '/events', 200],
+    ['POST', '/events/a', 201],
+    ['POST', '/events', 400],
+    ['GET', '/nothing', 404],
+    ['PUT', '/events', 405],
+    ['DELETE', '/topics/nothing', 404],
+    ['GET', '/topics?limit=0', 400],
+    ['GET', '/livez', 200],
+    ['GET', '/whoami', 200],
+  ])('local and listed pages may read the answer to %s %s', async (method, path, status) => {
+    for (const origin of [LOCAL, LISTED]) {
+      const response = await ask(served, path, { method, headers: { origin }, body: method === 'POST' ? 'x' : null })
+      expect(response.status).toBe(status)
+      expect(response.headers.get('access-control-allow-origin')).toBe(origin)
+      expect(response.headers.get('vary')).toBe('Origin')
+      expect(response.headers.get('access-control-expose-headers')).toBe(EXPOSED)
+      expect(response.headers.has('access-control-allow-credentials')).toBe(false)
+      expect(response.headers.get('x-content-type-options')).toBe('nosniff')
+      expect(response.headers.get('referrer-policy')).toBe('no-referrer')
+    }
+  })
+
+  test('a preflight says what is allowed, for ten minutes', async () => {
+    const response = await served.fetch('/events/a', preflight('DELETE', LOCAL))
+    expect(response.status).toBe(204)
+    expect(response.headers.get('access-control-allow-origin')).toBe(LOCAL)
+    expect(response.headers.get('access-control-allow-methods')).toBe('GET, POST, DELETE, OPTIONS')
+    expect(response.headers.get('access-control-allow-headers')).toBe(
+      'Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Mcp-Method, Mcp-Name, Mcp-Protocol-Version, Mcp-Session-Id',
+    )
+    expect(response.headers.get('access-control-max-age')).toBe('600')
+  })
+
+  test('an answer to nobody in particular names no origin, and caches know that it depends on one', async () => {
+    const response = await served.fetch('/livez')
+    expect(response.headers.has('access-control-allow-origin')).toBe(false)
+    expect(response.headers.get('vary')).toBe('Origin')
+  })
+
+  test('the page of the server itself is its own', async () => {
+    const response = await served.fetch('/events/a', { method: 'POST', body: 'x', headers: { origin: served.url } })
+    expect(response.status).toBe(201)
+    expect(response.headers.has('access-control-allow-origin')).toBe(false)
+  })
+
+  test('a body is not read before all this: of a refused request nothing is waited for', async () => {
+    const head = ['POST /events/a HTTP/1.1', 'host: evil.example', 'content-length: 1000000']
+    expect(await rawRequest(served.port, head)).toStartWith('HTTP/1.1 403')
+  })
+
+  test('the operator’s log names code and route and nothing a client made up', async () => {
+    const own = await servedHub()
+    await own.fetch('/events/made-up-topic?since=made-up', { headers: { host: 'made-up.example' } })
+    await own.fetch('/made-up', { headers: { origin: FOREIGN } })
+    expect(own.refused).toEqual([
+      'refused host-not-allowed: GET /events/…',
+      'refused origin-not-allowed: GET (no route)',
+    ])
+    await own.close()
+  })
+})
+
+describe('with CORS_ORIGIN=* in open mode', () => {
+  test('every page may read, with the rights of a reader, and none but local ones may publish', async () => {
+    const served = await servedHub({ access: { corsOrigins: ['*'] } })
+    for (const origin of [FOREIGN, 'null']) {
+      const read = await served.fetch('/events?format=json', { headers: { origin } })
+      expect(read.status).toBe(200)
+      expect(read.headers.get('access-control-allow-origin')).toBe('*')
+      expect(read.headers.has('access-control-allow-credentials')).toBe(false)
+      const identity = await served.fetch('/whoami', { headers: { origin } })
+      expect(await identity.json()).toMatchObject({ grants: { publish: [], subscribe: ['**'], admin: false } })
+      for (const [method, path] of [
+        ['POST', '/events/a'],
+        ['POST', '/events'],
+        ['POST', '/tickets'],
+        ['DELETE', '/topics/a'],
+      ] as const) {
+        const write = await served.fetch(path, { method, body: '{}', headers: { origin } })
+        await expectProblem(write, 403, 'origin-not-allowed')
+        await expectProblem(await served.fetch(path, preflight(method, origin)), 403, 'origin-not-allowed')
+      }
+      expect((await served.fetch('/events', preflight('GET', origin, 'last-event-id'))).status).toBe(204)
+    }
+    expect((await served.fetch('/events/a', { method: 'POST', body: 'x', headers: { origin: LOCAL } })).status).toBe(
+      201,
+    )
+    expect(await served.stored()).toHaveLength(1)
+    await served.close()
+  })
+})
+
+describe('with --auth-open', () => {
+  test('addresses and proxies are the operator’s decision, names that could be rebound are not', async () => {
+    const served = await servedHub({ access: { open: true, allowedHosts: ['hub.internal'] } })
+    for (const host of ['192.168.1.4:3000', '[2001:db8::1]:3000', 'hub.internal', 'localhost']) {
+      const headers = { host, 'x-forwarded-for': '203.0.113.9' }
+      expect((await served.fetch('/whoami', { headers })).status).toBe(200)
+    }
+    await everyRouteRefuses(served, 'host-not-allowed', { host: 'rebound.example' })
+    await everyRouteRefuses(served, 'origin-not-allowed', { host: '192.168.1.4', origin: FOREIGN })
+    await served.close()
+  })
+})
+
+describe('with credentials', () => {
+  const all = testKey('all', { publish: ['**'], subscribe: ['**'], admin: true })
+  let served: ServedHub
+  beforeAll(async () => {
+    served = await servedHub({ access: keySettings([all], { corsOrigins: [LISTED] }) })
+  })
+  afterAll(() => served.close())
+
+  const publish = (headers: Record<string, string>) => served.fetch('/events/a', { method: 'POST', body: 'x', headers })
+
+  test('any name and any proxy may stand in front', async () => {
+    const headers = { ...bearer(all.text), host: 'events.example', 'x-forwarded-for': '203.0.113.9' }
+    expect((await publish(headers)).status).toBe(201)
+  })
+
+  test('a Host that is no name is refused all the same: no code of ours makes an URL of it', async () => {
+    for (const host of ['a b', 'a/b?c', '[', 'localhost:99999', 'x, y']) {
+      const head = ['POST /events HTTP/1.1', `host: ${host}`, `authorization: Bearer ${all.text}`, 'content-length: 1']
+      expect(await rawRequest(served.port, head, 'x')).toStartWith('HTTP/1.1 403')
+    }
+    expect(served.reports).toEqual([])
+  })
+
+  test('a short name finds every route', async () => {
+    const headers = { ...bearer(all.text), host: 'h' }
+    expect((await served.fetch('/whoami', { method: 'HEAD', headers })).status).toBe(200)
+    expect((await served.fetch('/livez', { method: 'OPTIONS', headers })).headers.get('allow')).toBe(
+      'GET, HEAD, OPTIONS',
+    )
+  })
+
+  test('a foreign page passes with a credential it has to know, and reads why one is refused', async () => {
+    for (const origin of [FOREIGN, 'null']) {
+      const response = await publish({ origin, ...bearer(all.text) })
+      expect(response.status).toBe(201)
+      expect(response.headers.get('access-control-allow-origin')).toBe('*')
+      expect(response.headers.has('access-control-allow-credentials')).toBe(false)
+      const wrong = await publish({ origin, authorization: 'Bearer mcpsse_wrong' })
+      expect(wrong.headers.get('access-control-allow-origin')).toBe('*')
+      expect(wrong.headers.get('www-authenticate')).toBe('Bearer realm="mcp-sse", error="invalid_token"')
+      await expectProblem(wrong, 401, 'credential-invalid')
+    }
+  })
+
+  test('a page without a credential is refused by its origin, and only local ones may read why', async () => {
+    for (const origin of [FOREIGN, 'null']) {
+      const response = await publish({ origin })
+      expect(response.headers.has('access-control-allow-origin')).toBe(false)
+      await expectProblem(response, 403, 'origin-not-allowed')
+    }
+    const local = await publish({ origin: LOCAL })
+    expect(local.headers.get('access-control-allow-origin')).toBe(LOCAL)
+    const { detail } = await expectProblem(local, 403, 'origin-not-allowed')
+    expect(detail).toBe(
+      `Pages from ${LOCAL} may not publish here: allow them with CORS_ORIGIN=${LOCAL}, or send an Authorization header.`,
+    )
+    const listed = await publish({ origin: LISTED })
+    expect(listed.headers.get('access-control-allow-origin')).toBe(LISTED)
+    await expectProblem(listed, 401, 'credential-missing')
+  })
+
+  test('no preflight is green whose request would then be refused by its origin', async () => {
+    for (const origin of [FOREIGN, LOCAL]) {
+      const allowed = origin === LOCAL ? LOCAL : '*'
+      const green = await served.fetch('/events/a', preflight('POST', origin, 'content-type, Authorization'))
+      expect([green.status, green.headers.get('access-control-allow-origin')]).toEqual([204, allowed])
+      for (const [method, path] of [
+        ['POST', '/events/a'],
+        ['GET', '/events'],
+        ['DELETE', '/topics/a'],
+        ['POST', '/events/a?ticket=x'],
+      ] as const)
+        await expectProblem(
+          await served.fetch(path, preflight(method, origin, 'content-type')),
+          403,
+          'origin-not-allowed',
+        )
+      expect((await served.fetch('/events?ticket=x', preflight('GET', origin, 'last-event-id'))).status).toBe(204)
+    }
+    expect((await served.fetch('/events/a', preflight('POST', LISTED, 'content-type'))).status).toBe(204)
+  })
+
+  test('no page but a listed one reads even what is public, once there is a list', async () => {
+    expect((await served.fetch('/livez', { headers: { origin: FOREIGN } })).status).toBe(403)
+    expect((await served.fetch('/livez', { headers: { origin: LISTED } })).status).toBe(200)
+    const unset = await servedHub({ access: keySettings([all]) })
+    for (const path of ['/livez', '/client.js', '/openapi.json']) {
+      const response = await unset.fetch(path, { headers: { origin: FOREIGN } })
+      expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([200, '*'])
+    }
+    await expectProblem(
+      await unset.fetch('/events?format=json', { headers: { origin: FOREIGN } }),
+      403,
+      'origin-not-allowed',
+    )
+    await unset.close()
+  })
+
+  test('public routes ask for no credential and look at none', async () => {
+    for (const path of ['/', '/livez', '/readyz', '/healthz', '/openapi.json', '/client.js', '/favicon.ico'])
+      for (const authorization of [undefined, 'Bearer wrong', 'Basic eA=='])
+        expect((await served.fetch(path, { headers: authorization ? { authorization } : {} })).status).toBeLessThan(300)
+  })
+
+  test('without a credential every other route says how to show one', async () => {
+    for (const { method, path } of everyRoute(served)) {
+      if (/^\/($|livez|readyz|healthz|openapi|client|favicon)/.test(path)) continue
+      const response = await served.fetch(path, { method, body: method === 'POST' ? 'x' : null })
+      expect(response.headers.get('www-authenticate')).toBe('Bearer realm="mcp-sse"')
+      await expectProblem(response, 401, 'credential-missing')
+    }
+  })
+
+  test('a request has one credential: two of them, malformed ones and other schemes are refused', async () => {
+    for (const authorization of ['Basic eDp5', 'Bearer', 'Bearer a b', all.text])
+      await expectProblem(await publish({ authorization }), 401, 'credential-invalid')
+    const both = await served.fetch(`/events/a?key=${all.text}`, {
+      method: 'POST',
+      body: 'x',
+      headers: bearer(all.text),
+    })
+    await expectProblem(both, 401, 'credential-invalid')
+  })
+})
+
+describe('what anonymous callers may do', () => {
+  test('foreign pages read it and never publish, whatever anonymous callers may publish', async () => {
+    const served = await servedHub({
+      access: keySettings([testKey('all', { publish: ['**'] })], {
+        anonymous: { publish: parse('in/**'), subscribe: parse('public/**'), types: [], admin: false },
+      }),
+    })
+    const read = await served.fetch('/events/public/a?format=json', { headers: { origin: FOREIGN } })
+    expect([read.status, read.headers.get('access-control-allow-origin')]).toEqual([200, '*'])
+    const other = await served.fetch('/events/private/a?format=json', { headers: { origin: FOREIGN } })
+    await expectProblem(other, 401, 'credential-missing', '/topic')
+    const write = (headers: Record<string, string>) =>
+      served.fetch('/events/in/a', { method: 'POST', body: 'x', headers })
+    await expectProblem(await write({ origin: FOREIGN }), 403, 'origin-not-allowed')
+    await expectProblem(await write({ origin: LOCAL }), 403, 'origin-not-allowed')
+    expect((await write({})).status).toBe(201)
+    expect((await write({ origin: served.url })).status).toBe(201)
+    // DNS rebinding again: a page whose name points here is of the same origin as its requests.
+    await expectProblem(
+      await write({ origin: 'http://rebound.example', host: 'rebound.example' }),
+      403,
+      'host-not-allowed',
+    )
+    await served.close()
+  })
+})
+
+function parse(text: string) {
+  return testKey('x', { subscribe: [text] }).settings.grants.subscribe
+}
+
+test('Elysia works out nothing of a request by itself: no cookie, no query, no header, no body', async () => {
+  const served = await servedHub()
+  const inferred = (served.app as unknown as { inference: Record<string, boolean> }).inference
+  expect(inferred).toMatchObject({ query: false, headers: false, body: false, cookie: false })
+  await served.close()
+})
