@@ -15,8 +15,8 @@ export function findChromium(): string | undefined {
 
 export const NO_CHROMIUM = 'skipped: no chromium on this machine (apt-get install chromium, or set CHROMIUM_BIN)'
 
-/** A headless browser with a fresh profile, which playwright removes on `close()`. */
-export function startChromium(executablePath: string): Promise<Browser> {
+/** A headless browser with a fresh profile, which playwright removes on `close()`. `more` goes on its command line. */
+export function startChromium(executablePath: string, more: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath,
     headless: true,
@@ -29,6 +29,7 @@ export function startChromium(executablePath: string): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...more,
     ],
   })
 }

@@ -3,22 +3,35 @@ import { make } from './row.js'
 
 const shell = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
 
+/** The variable that the command line reads too; never the key itself, which would end in a shell's history. */
+const bearer = (mode) => (mode === 'credentials' ? '-H "Authorization: Bearer $MCP_SSE_KEY" ' : '')
+
 /** What to type elsewhere for what the two forms say now. One row a way in. */
 const LINES = [
   [
     'Publish',
-    ({ topic, type, data }) => {
+    ({ mode, topic, type, data }) => {
       const request = publishRequest(topic || 'demo', type, data)
       // curl reads a file when -d starts with @.
       const flag = request.body.startsWith('@') ? '--data-raw' : '-d'
       const header = request.contentType ? `-H 'content-type: ${request.contentType}' ` : ''
-      return `curl ${flag} ${shell(request.body)} ${header}${shell(location.origin + request.path)}`
+      return `curl ${bearer(mode)}${flag} ${shell(request.body)} ${header}${shell(location.origin + request.path)}`
     },
   ],
-  ['Subscribe', ({ topics, types }) => `curl -N ${shell(location.origin + streamPath(topics, types))}`],
+  [
+    'Subscribe',
+    ({ mode, topics, types }) => `curl -N ${bearer(mode)}${shell(location.origin + streamPath(topics, types))}`,
+  ],
   [
     'In a page',
-    ({ topics, types }) => {
+    ({ mode, topics, types }) => {
+      if (mode === 'credentials') {
+        const filter = Object.entries({ topics, types }).filter(([, list]) => list.length > 0)
+        const options = filter.map(([name, list]) => `${name}: ${JSON.stringify(list)}, `).join('')
+        const ticket = "ticket: () => fetch('/your-backend/ticket').then((r) => r.json())"
+        const connect = `connect({ ${options}${ticket}, event: console.log })`
+        return `import('${location.origin}/client.js').then(({ connect }) => ${connect})`
+      }
       const url = JSON.stringify(location.origin + streamPath(topics, types, { envelope: '1' }))
       return `new EventSource(${url}).onmessage = (e) => console.log(e.data)`
     },

@@ -1,3 +1,4 @@
+import { accessForm } from './access.js'
 import { words } from './address.js'
 import { copyLines } from './lines.js'
 import { publishForm } from './publish.js'
@@ -13,6 +14,8 @@ const tail = new Tail()
 const topics = new Topics(pick)
 const updateLines = copyLines(find('#lines'))
 let applied
+let mode
+let listens = false
 let stop = () => {}
 
 function pick(topic) {
@@ -36,6 +39,9 @@ function apply() {
   stop()
   tail.clear()
   topics.select(wanted.topics.length === 1 ? wanted.topics[0] : '')
+  stop = () => {}
+  showLines()
+  if (!listens) return showState('refused', 'Not listening', 'The key above is needed to listen.')
   stop = follow(wanted, {
     state: showState,
     note: (kind, text) => tail.add(() => noteRow(kind, text), 0),
@@ -44,12 +50,12 @@ function apply() {
       topics.refresh()
     },
   })
-  showLines()
 }
 
 function showLines() {
   const { topic, type, data } = draft.elements
   updateLines({
+    mode,
     topic: topic.value.trim(),
     type: type.value.trim(),
     data: data.value,
@@ -66,5 +72,10 @@ filter.addEventListener('change', apply)
 draft.addEventListener('input', showLines)
 publishForm(draft, find('#receipt'))
 find('#host').textContent = location.host
-topics.refresh(true)
-apply()
+accessForm((found, known) => {
+  mode = found
+  applied = undefined
+  listens = known
+  topics.refresh(true)
+  apply()
+})

@@ -1,3 +1,4 @@
+import { ask } from './access.js'
 import { publishRequest } from './address.js'
 
 /** The form: one event, its receipt or the hub's own sentence about what is wrong. */
@@ -15,7 +16,7 @@ export function publishForm(form, receipt) {
       const { topic, type, data } = form.elements
       const { path, body, contentType } = publishRequest(topic.value.trim(), type.value.trim(), data.value)
       const headers = contentType ? { 'content-type': contentType } : {}
-      const answer = await fetch(path, { method: 'POST', body, headers })
+      const answer = await ask(path, { method: 'POST', body, headers })
       const result = await answer.json()
       if (answer.ok) say(`Stored as ${result.cursor}`, false)
       else say(result.detail ?? result.title, true)

@@ -1,3 +1,4 @@
+import { ask } from './access.js'
 import { make } from './row.js'
 
 const MAX_SHOWN = 200
@@ -30,10 +31,12 @@ export class Topics {
 
   async #load() {
     try {
-      const answer = await fetch('/topics')
-      if (!answer.ok) throw new Error(`status ${answer.status}`)
-      const { topics, next } = await answer.json()
+      const answer = await ask('/topics')
+      const { topics = [], next, detail } = await answer.json()
       this.#show(topics.slice(0, MAX_SHOWN), next !== undefined || topics.length > MAX_SHOWN)
+      if (!answer.ok) this.#note.textContent = detail
+      // Then the field for a key says what is wrong.
+      if (answer.status === 401) this.#note.hidden = true
     } catch {
       this.#note.textContent = 'The list did not load; it is asked for again with the next event.'
       this.#note.hidden = false
