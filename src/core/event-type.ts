@@ -1,4 +1,5 @@
 import { HubError } from './errors.ts'
+import { quoted } from './suggest.ts'
 
 export const DEFAULT_TYPE = 'message'
 export const MAX_TYPE_LENGTH = 128
@@ -39,9 +40,13 @@ export function parseTypeFilter(text: string, pointer?: string): TypeFilter {
     if (!prefix.includes('*') && checkType(prefix) === undefined) return { text: prefix, prefix: true }
   }
   if (!text.includes('*') && checkType(text) === undefined) return { text, prefix: false }
-  throw new HubError('invalid-type', `A type filter is an exact type or a prefix such as order.*, not "${text}".`, {
-    pointer,
-  })
+  throw new HubError(
+    'invalid-type',
+    `A type filter is an exact type or a prefix such as order.*, not ${quoted(text)}.`,
+    {
+      pointer,
+    },
+  )
 }
 
 export function matchesType(filter: TypeFilter, type: string): boolean {

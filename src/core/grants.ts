@@ -91,9 +91,13 @@ export function narrowFilter(asked: Filter, grants: Grants, named = { patterns: 
   const types = intersectTypes(asked.types, grants.types)
   if (!types) {
     const granted = grantsDocument(grants).types?.join(', ')
-    throw new HubError('forbidden', `This credential may not read these types; it may read ${granted}.`, {
-      pointer: named.types,
-    })
+    throw new HubError(
+      'forbidden',
+      `This credential may not read these types; it may read ${granted}, for others use another one.`,
+      {
+        pointer: named.types,
+      },
+    )
   }
   return filterOf(withoutCovered([...patterns.values()]), types)
 }
@@ -144,7 +148,7 @@ const MOST_SHOWN = 5
 
 /** The asker's own grants are no secret to the asker. */
 function may(verb: string, patterns: readonly Pattern[]): string {
-  if (patterns.length === 0) return `, nor ${verb} anything else`
+  if (patterns.length === 0) return `, nor ${verb} anything else; use one with a grant for it`
   const shown = patterns.slice(0, MOST_SHOWN).map((pattern) => pattern.text)
-  return `; it may ${verb} ${shown.join(', ')}${patterns.length > MOST_SHOWN ? ' and more' : ''}`
+  return `; it may ${verb} ${shown.join(', ')}${patterns.length > MOST_SHOWN ? ' and more' : ''}, for the rest use another one`
 }

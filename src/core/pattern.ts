@@ -1,4 +1,5 @@
 import { HubError } from './errors.ts'
+import { quoted } from './suggest.ts'
 import { checkTopic } from './topic.ts'
 
 /**
@@ -23,7 +24,7 @@ export function parsePattern(text: string, pointer?: string): Pattern {
     if (segment !== '*' && segment.includes('*')) {
       throw new HubError(
         'invalid-pattern',
-        `In the pattern "${text}" a * must be a whole segment (orders/*), and ** must be the last one (orders/**).`,
+        `In the pattern ${quoted(text)} a * must be a whole segment (orders/*), and ** must be the last one (orders/**).`,
         { pointer },
       )
     }

@@ -112,7 +112,7 @@ export class Subscription {
     return this.audience.filter
   }
 
-  get principal(): string {
+  get principalId(): string {
     return this.reader.principal.id
   }
 

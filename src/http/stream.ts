@@ -95,7 +95,7 @@ class Streams {
   /** EventSource gives up for good on any answer but 200, so a refusal that is only for now is a stream that ends. */
   #refused(format: Format, reason: CloseReason, set: StreamRequest['set']): Response {
     const retryMs = this.#options.hub.retryMs(reason)
-    const owner = { id: '', filter: { patterns: [], types: [], key: '' }, principal: '' }
+    const owner = { id: '', filter: { patterns: [], types: [], key: '' }, principalId: '' }
     const closing = format.control({ kind: 'closing', reason, reconnect: true, retryMs }, owner, this.#facts)
     return new Response(format.hello(retryMs) + closing, { headers: streamHeaders(format, set) })
   }

@@ -33,7 +33,7 @@ export interface StreamOwner {
   id: string
   filter: Filter
   /** `key:ci` */
-  principal: string
+  principalId: string
 }
 
 /** All formats there are: ten thousand streams share these few objects. */
@@ -98,7 +98,7 @@ function adoptedPosition(delivery: Control, { cursor }: StreamFacts): string | u
   }
 }
 
-function controlData(delivery: Control, { id, filter, principal }: StreamOwner, facts: StreamFacts): object {
+function controlData(delivery: Control, { id, filter, principalId }: StreamOwner, facts: StreamFacts): object {
   switch (delivery.kind) {
     case 'open':
       return {
@@ -106,7 +106,7 @@ function controlData(delivery: Control, { id, filter, principal }: StreamOwner, 
         cursor: facts.cursor(delivery.position),
         topics: filter.patterns.map((pattern) => pattern.text),
         types: filter.types.map((type) => type.text + (type.prefix ? '*' : '')),
-        principal,
+        principal: principalId,
         heartbeatMs: facts.heartbeatMs,
       }
     case 'gap': {

@@ -110,3 +110,26 @@ test('reconsidering ends the streams whose principal is judged so, and no other'
   expect(kept!.closeReason).toBeUndefined()
   await close()
 })
+
+test('many streams that end at once are told in turns, and to come back at different times', async () => {
+  class CountingClock extends ManualClock {
+    turns = 0
+    override yield(): Promise<void> {
+      this.turns++
+      return super.yield()
+    }
+  }
+  const clock = new CountingClock(START)
+  const { hub, close } = await memoryHub({ connections: 2000 }, {}, clock)
+  const by = { principal: { ...principal('key:many'), limited: false }, address: '' }
+  const subscriptions = Array.from({ length: 1_200 }, () =>
+    hub.subscribe({ filter: parseFilter([], []), start: undefined, ...by }),
+  )
+  // A thousand a second: each of them waits up to as many milliseconds longer as there are streams.
+  expect(hub.retryMs('grants-changed') - hub.retryMs('max-age')).toBe(600)
+  const before = clock.turns
+  await hub.reconsider(() => 'grants-changed')
+  expect(clock.turns - before).toBeGreaterThanOrEqual(2)
+  expect(subscriptions.every((subscription) => subscription.closeReason === 'grants-changed')).toBe(true)
+  await close()
+})
