@@ -1,8 +1,11 @@
 /** One hop of a `Forwarded` header (RFC 7239): its parameters, lower case, unquoted. */
 export type Hop = ReadonlyMap<string, string>
 
-/** A pair, and what follows it. The alternatives of a quoted string exclude each other, so this is linear. */
-const PAIR = /[ \t]*(?:([\w!#$%&'*+.^`|~-]+)=("(?:[^"\\]|\\.)*"|[\w!#$%&'*+.^`|~:[\]-]+))?[ \t]*([;,]|$)/y
+/**
+ * A pair, and what follows it. Linear: the alternatives of a quoted string exclude each other, and no two runs of white
+ * space meet (they did when the second was outside the group: 15,500 spaces took half a second).
+ */
+const PAIR = /[ \t]*(?:([\w!#$%&'*+.^`|~-]+)=("(?:[^"\\]|\\.)*"|[\w!#$%&'*+.^`|~:[\]-]+)[ \t]*)?([;,]|$)/y
 
 /** `undefined` for what is no `Forwarded` header. */
 export function parseForwarded(text: string): Hop[] | undefined {

@@ -12,10 +12,19 @@ const ADDRESS_HEADERS = [
   'true-client-ip',
   'cf-connecting-ip',
   'fastly-client-ip',
+  'fly-client-ip',
+  'x-azure-clientip',
+  'x-envoy-external-address',
+  'x-proxyuser-ip',
+  'forwarded-for',
+  'x-forwarded',
 ] as const
 
 /** What proxies put the name into that the client asked for. `x-forwarded-proto` and `-port` name nobody. */
 const HOST_HEADERS = ['x-forwarded-host', 'x-forwarded-server', 'x-original-host'] as const
+
+/** Whatever they say: no program of this machine has a reason to send them. */
+const SIGNS = ['cdn-loop', 'tailscale-user-login', 'x-forwarded-user', 'x-forwarded-email'] as const
 
 /**
  * The header by which a proxy says that a request is not from this machine, or `undefined`. What cannot be understood
@@ -30,6 +39,8 @@ export function forwardedFromElsewhere(headers: Headers): string | undefined {
     const value = headers.get(name)
     if (value !== null && !value.split(',').every(isLoopbackHost)) return name
   }
+  // Who is logged in at the proxy, and content networks that name themselves.
+  for (const name of SIGNS) if (headers.has(name)) return name
   const forwarded = headers.get('forwarded')
   if (forwarded !== null && !isLoopbackForwarded(forwarded)) return 'forwarded'
   const via = headers.get('via')
@@ -38,7 +49,7 @@ export function forwardedFromElsewhere(headers: Headers): string | undefined {
 
 function isLoopbackForwarded(value: string): boolean {
   const hops = parseForwarded(value)
-  if (!hops) return false
+  if (!hops || hops.length === 0) return false
   return hops.every((hop) => {
     const nodes = [hop.get('for'), hop.get('by')].filter((node) => node !== undefined)
     const host = hop.get('host')

@@ -23,14 +23,17 @@ export function tokenPrincipal(
   fingerprint: Fingerprint,
 ): Principal {
   const grants = Object.hasOwn(claims, claim) ? claimedGrants(claims[claim], claim) : NO_GRANTS
-  return { id: subjectOf(claims) ?? fingerprint('token', [token]), grants, expires, credential, limited: true }
+  // Without the signature: an ECDSA signature (r, s) is good as (r, n-s) too, and one token is one principal.
+  const unnamed = (): string => fingerprint('token', [token.slice(0, token.lastIndexOf('.'))])
+  return { id: subjectOf(claims) ?? unnamed(), grants, expires, credential, limited: true }
 }
 
 /** What is wrong with a subject, as a sentence, or `undefined`. */
 export function checkSubject(sub: string): string | undefined {
   if (sub === '') return 'a subject has at least one character.'
   if (sub.length > MAX_SUBJECT_LENGTH) return `a subject has at most ${MAX_SUBJECT_LENGTH} characters.`
-  if (/[\p{Cc}\p{Cs}\u2028\u2029]/u.test(sub)) return 'a subject has no control characters.'
+  // Formats too: one that turns the direction of writing would forge the operator's log line.
+  if (/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u.test(sub)) return 'a subject has no control characters.'
   return undefined
 }
 

@@ -1,9 +1,11 @@
 import {
-  chmodSync,
-  chownSync,
   closeSync,
   existsSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
   fsyncSync,
+  lstatSync,
   openSync,
   readFileSync,
   realpathSync,
@@ -58,11 +60,13 @@ function replaceFile(path: string, cwd: string, edit: (text: string) => string):
     if (existsSync(target)) {
       const { mode, uid, gid } = statSync(target)
       text = readFileSync(target, 'utf8')
-      chmodSync(unfinished, mode & 0o777)
-      if (process.getuid?.() === 0) chownSync(unfinished, uid, gid)
+      // By descriptor: whoever owns the directory may have put another file at the path, and this may be root.
+      fchmodSync(file, mode & 0o777)
+      if (process.getuid?.() === 0) fchownSync(file, uid, gid)
     }
     writeSync(file, edit(text))
     fsyncSync(file)
+    requireSameFile(file, unfinished, shownPath(unfinished, cwd))
     renameSync(unfinished, target)
   } catch (error) {
     rmSync(unfinished, { force: true })
@@ -70,6 +74,17 @@ function replaceFile(path: string, cwd: string, edit: (text: string) => string):
   } finally {
     closeSync(file)
   }
+}
+
+/** What was written is what comes to be the configuration. */
+function requireSameFile(file: number, path: string, shown: string): void {
+  const written = fstatSync(file)
+  const there = lstatSync(path)
+  if (written.ino === there.ino && written.dev === there.dev) return
+  throw new CommandFailure(
+    `${shown} was replaced while it was being written: nothing is changed.`,
+    'mcp-sse key list, from a directory that only you can write to',
+  )
 }
 
 /** The new file is also what says that someone is editing. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fchmodSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { HubError } from '../core/errors.ts'
 
@@ -51,10 +51,10 @@ function makeKey(path: string): Uint8Array {
   const key = randomBytes(KEY_BYTES)
   const unfinished = `${path}.new`
   try {
-    const file = openSync(unfinished, 'w', OWNER_ONLY)
+    // Never through a link that somebody put there: what is there goes, and the new file is a new one.
+    rmSync(unfinished, { force: true })
+    const file = openSync(unfinished, 'wx', OWNER_ONLY)
     try {
-      // The mode above counts only for a file that was not there.
-      fchmodSync(file, OWNER_ONLY)
       writeSync(file, key)
       fsyncSync(file)
     } finally {

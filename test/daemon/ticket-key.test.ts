@@ -1,5 +1,14 @@
 import { expect, test } from 'bun:test'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { HubError } from '../../src/core/errors.ts'
 import { TICKET_KEY_FILE, ticketKey } from '../../src/daemon/ticket-key.ts'
@@ -35,6 +44,17 @@ test('what a start that was cut off left behind is written over, and is no key',
   expect(ticketKey(dir.path, () => {})).toHaveLength(32)
   expect(readdirSync(dir.path)).toEqual([TICKET_KEY_FILE])
   expect(statSync(join(dir.path, TICKET_KEY_FILE)).mode & 0o777).toBe(0o600)
+})
+
+test('a link that somebody put where the new key is written is not followed', () => {
+  using dir = tempDir()
+  using elsewhere = tempDir()
+  const victim = join(elsewhere.path, 'victim')
+  writeFileSync(victim, 'untouched')
+  symlinkSync(victim, join(dir.path, `${TICKET_KEY_FILE}.new`))
+  expect(ticketKey(dir.path, () => {})).toHaveLength(32)
+  expect(readFileSync(victim, 'utf8')).toBe('untouched')
+  expect(lstatSync(join(dir.path, TICKET_KEY_FILE)).isFile()).toBe(true)
 })
 
 test('a file of another length stops the start and is left as it is', () => {

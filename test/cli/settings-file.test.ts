@@ -1,0 +1,23 @@
+import { expect, test } from 'bun:test'
+import { readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { editKeys } from '../../src/cli/settings-file.ts'
+import { tempDir } from '../support/temp-dir.ts'
+
+test('a file that somebody puts in the place of the unfinished one is neither taken nor touched', () => {
+  using dir = tempDir()
+  using elsewhere = tempDir()
+  const path = join(dir.path, 'mcp-sse.toml')
+  const victim = join(elsewhere.path, 'victim')
+  writeFileSync(path, '# mine\n', { mode: 0o644 })
+  writeFileSync(victim, 'a secret', { mode: 0o600 })
+  const edit = (text: string): string => {
+    rmSync(`${path}.new`)
+    symlinkSync(victim, `${path}.new`)
+    return `${text}# more\n`
+  }
+  expect(() => editKeys(path, dir.path, edit)).toThrow('was replaced while it was being written')
+  expect(readFileSync(path, 'utf8')).toBe('# mine\n')
+  expect(statSync(victim).mode & 0o777).toBe(0o600)
+  expect(readFileSync(victim, 'utf8')).toBe('a secret')
+})
