@@ -1,4 +1,6 @@
 import { resolve } from 'node:path'
+import { searchedStream } from './searched-network.ts'
+import { expectsSecret, inspect, registerSecretsOf } from './secrets.ts'
 
 const ENTRY = resolve(import.meta.dir, '../../src/index.ts')
 
@@ -10,16 +12,20 @@ export interface CommandOptions {
 
 /** `mcp-sse …` from source as its own process, with an environment of its own. */
 export function startCommand(args: readonly string[], { cwd, env = {}, stdin = '' }: CommandOptions) {
-  return Bun.spawn([process.execPath, 'run', ENTRY, ...args], {
+  registerSecretsOf(env, args)
+  const child = Bun.spawn([process.execPath, 'run', ENTRY, ...args], {
     cwd,
     env: { PATH: process.env.PATH ?? '', HOME: cwd, ...env },
     stdin: typeof stdin === 'string' ? new Blob([stdin]) : stdin,
     stdout: 'pipe',
     stderr: 'pipe',
   })
+  searchedStream(child.stdout, `stdout of ${verb(args)}`)
+  searchedStream(child.stderr, `stderr of ${verb(args)}`)
+  return child
 }
 
-/** The same, to its end. */
+/** The same, to its end. `expectSecret(options)`: its stdout is where a secret belongs, as with `key new`. */
 export async function runCommand(args: readonly string[], options: CommandOptions) {
   const child = startCommand(args, options)
   const [stdout, stderr, exitCode] = await Promise.all([
@@ -27,5 +33,12 @@ export async function runCommand(args: readonly string[], options: CommandOption
     new Response(child.stderr).text(),
     child.exited,
   ])
+  if (!expectsSecret(options)) inspect(`stdout of ${verb(args)}`, stdout)
+  inspect(`stderr of ${verb(args)}`, stderr)
   return { stdout, stderr, exitCode }
+}
+
+/** What a find calls the command: never an argument that may be the secret. */
+function verb([first = '']: readonly string[]): string {
+  return /^[a-z]{1,12}$/.test(first) ? first : 'mcp-sse'
 }

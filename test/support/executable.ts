@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Subprocess } from 'bun'
 import { freePort } from './port.ts'
+import { inspectStream, registerSecretsOf } from './secrets.ts'
 import { until } from './until.ts'
 
 const ROOT = resolve(import.meta.dir, '../..')
@@ -37,6 +38,7 @@ export class Executable {
     this.#dir = dir
     this.#env = env
     this.#through = through
+    registerSecretsOf(env)
   }
 
   /**
@@ -127,6 +129,10 @@ export class Executable {
   }
 
   async #collect(stream: ReadableStream<Uint8Array>): Promise<void> {
-    for await (const chunk of stream) this.output += Buffer.from(chunk).toString()
+    const search = inspectStream('what the server wrote')
+    for await (const chunk of stream) {
+      search(chunk)
+      this.output += Buffer.from(chunk).toString()
+    }
   }
 }

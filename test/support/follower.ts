@@ -43,6 +43,16 @@ export class Follower {
     return this
   }
 
+  /** The first message of this type, as soon as it is there. */
+  first(type: string): Promise<EventSourceMessage> {
+    return until(type, () => this.messages.find(({ event = 'message' }) => event === type))
+  }
+
+  /** Resolves when the stream is over. */
+  async over(): Promise<void> {
+    await until('the stream to end', () => this.ended !== 'no')
+  }
+
   stop(): void {
     this.#abort.abort()
   }

@@ -1,4 +1,5 @@
 import { executablePath } from './executable.ts'
+import { inspect, registerSecretsOf } from './secrets.ts'
 
 const DEADLINE_MS = 20_000
 
@@ -11,6 +12,7 @@ export interface StartupOptions {
 
 /** The executable with these arguments, to its end. A start that goes on is stopped after 20 s and has no exit code. */
 export async function runExecutable(args: readonly string[], { cwd, env = {}, through = [] }: StartupOptions) {
+  registerSecretsOf(env, args)
   const child = Bun.spawn([...through, executablePath(), ...args], {
     cwd,
     env: { PATH: process.env.PATH ?? '', HOME: cwd, PORT: '0', DATA_DIR: `${cwd}/data`, ...env },
@@ -22,5 +24,6 @@ export async function runExecutable(args: readonly string[], { cwd, env = {}, th
   })
   const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
   await child.exited
+  inspect(`the output of ${args[0]}`, `${stdout}\n${stderr}`)
   return { stdout, stderr, exitCode: child.exitCode }
 }

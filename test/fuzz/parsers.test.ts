@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'bun:test'
+import { authParsers } from './auth-parsers.ts'
+import { configParsers } from './config-parsers.ts'
+import { fuzz, grow, type Parser } from './parser.ts'
+import { parsers } from './parsers.ts'
+
+const RUNS = Number(process.env.FUZZ_RUNS ?? 10_000)
+
+describe.each([...parsers, ...authParsers(), ...configParsers()].map((parser) => [parser.name, parser] as const))(
+  '%s',
+  (_, parser) => {
+    test('refuses what it does not take with a coded error, and nothing else', async () => {
+      expect((await fuzz(parser, RUNS)).runs).toBe(RUNS)
+    })
+
+    test.skipIf(parser.operators === true)('takes linear time, whatever is repeated in it', () => grow(parser))
+  },
+)
+
+describe('the fuzzer itself finds', () => {
+  const base = { samples: [['{"topic":"orders/42"}']] }
+  const broken: [string, RegExp, Parser][] = [
+    ['what throws anything but a coded error', /JSON/, { ...base, name: 'x', read: (text) => JSON.parse(text) }],
+    [
+      'what rejects with anything but a coded error',
+      /JSON/,
+      { ...base, name: 'x', read: async (text) => JSON.parse(text) },
+    ],
+    [
+      'a result that cannot be',
+      /cannot be/,
+      { ...base, name: 'x', read: (text) => text.length, holds: (n) => n !== 0 },
+    ],
+  ]
+  test.each(broken)('%s', async (_, message, parser) => {
+    await expect(fuzz(parser, 10_000)).rejects.toThrow(message)
+  })
+
+  test('a parser that is quadratic', async () => {
+    const quadratic = (text: string): boolean => /^(a|b|\/|.)*?,+x$/.test(text) || /(\/+)+$/.test(`${text}!`.slice(-24))
+    const slow: Parser = {
+      name: 'x',
+      samples: [['a,b']],
+      read: (text) => {
+        let found = 0
+        for (let from = text.indexOf(','); from >= 0; from = text.indexOf(',', from + 1)) {
+          for (let at = from; at < text.length; at++) if (text.charCodeAt(at) === 0x2c) found++
+        }
+        return found + Number(quadratic(''))
+      },
+    }
+    await expect(grow(slow)).rejects.toThrow(/it took/)
+  })
+})
