@@ -24,12 +24,14 @@ export interface AccessOptions {
   report: (error: unknown) => void
 }
 
-/** Open mode's pages that may read and nothing else. */
-const LOCAL_READER: Principal = Object.freeze({
+/** A page from elsewhere that open mode lets read, and nothing else. */
+const ONLOOKER: Principal = Object.freeze({
   ...LOCAL,
+  credential: 'onlooker',
   grants: Object.freeze({ ...ALL_GRANTS, publish: [], admin: false }),
 })
-const NOBODY = Object.freeze(anonymous())
+/** Of whom nothing is known, without rights. */
+export const NOBODY: Principal = Object.freeze(anonymous())
 
 /** Who may reach the server, and who is who: the one thing that is asked, whatever reloads change. */
 export class Access {
@@ -59,13 +61,21 @@ export class Access {
     return this.#state.settings.publicUrl
   }
 
+  /** The cookie that may hold a token; `undefined`: none. */
+  get cookie(): string | undefined {
+    return this.#state.settings.tokens?.cookie
+  }
+
   get pageTokens(): PageTokens {
     return this.#state.pageTokens
   }
 
   /** Why a stream of this principal is to end now, recognised by these settings or earlier ones. */
   judge(principal: Principal): CloseReason | undefined {
-    return this.#state.authority.judge(principal)
+    const { rule, authority } = this.#state
+    // A matter of the rule: there is no credential to ask about.
+    if (principal === ONLOOKER) return rule.hasOnlookers ? undefined : 'grants-changed'
+    return authority.judge(principal)
   }
 
   /** Host, proxy and origin. Never throws. */
@@ -82,8 +92,8 @@ export class Access {
     switch (presented.kind) {
       case 'local':
         return state.local
-      case 'reader':
-        return state.reader
+      case 'onlooker':
+        return state.onlooker
       case 'nobody':
         return state.nobody
     }
@@ -92,7 +102,7 @@ export class Access {
     return state.visitor(principal)
   }
 
-  /** Somebody of whom nobody can say now who it is, with no rights. */
+  /** Somebody of whom it cannot be said now who it is. */
   unavailable(error: HubError): Visitor {
     return this.#state.visitor(NOBODY, error)
   }
@@ -106,7 +116,10 @@ export class Access {
     if (known.state === this.#state && (expires === undefined || this.#options.now() < expires)) return known
     const passage = this.pass(asked)
     if (passage.refusal) throw passage.refusal
-    return this.recognise(passage)
+    const found = this.recognise(passage)
+    if (!(found instanceof Promise)) return found
+    // Another reload may have come while it was asked.
+    return found.then((visitor) => (visitor.state === this.#state ? visitor : this.again(visitor, asked)))
   }
 
   /** The client's address as limits count it; '' when they do not. */
@@ -123,7 +136,7 @@ class State {
   readonly addresses: ClientAddresses
   readonly pageTokens: PageTokens
   readonly local: Visitor
-  readonly reader: Visitor
+  readonly onlooker: Visitor
   readonly nobody: Visitor
 
   constructor(settings: AccessSettings, { now, report }: AccessOptions, previous?: Authority) {
@@ -133,7 +146,7 @@ class State {
     this.addresses = new ClientAddresses(settings.trustedProxies)
     this.pageTokens = new PageTokens(settings.ticketSecret)
     this.local = this.visitor(LOCAL)
-    this.reader = this.visitor(LOCAL_READER)
+    this.onlooker = this.visitor(ONLOOKER)
     this.nobody = this.visitor(NOBODY)
   }
 

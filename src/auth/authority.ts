@@ -1,6 +1,5 @@
-import type { JWTPayload } from 'jose'
 import type { CloseReason } from '../core/close-reason.ts'
-import { type ErrorCode, HubError } from '../core/errors.ts'
+import { HubError } from '../core/errors.ts'
 import { intersectTypes } from '../core/event-type.ts'
 import { ALL_GRANTS, type Grants, narrowGrants, sameGrants } from '../core/grants.ts'
 import { covers } from '../core/pattern.ts'
@@ -8,7 +7,7 @@ import { anonymous, LOCAL, type Principal } from '../core/principal.ts'
 import { ApiKeys, requirePublishOnly, requireUnexpiredKey, unknownKey } from './api-keys.ts'
 import { CredentialError, invalidCredential } from './credential-error.ts'
 import { type Fingerprint, fingerprints } from './fingerprint.ts'
-import { looksSigned, readHeader, TICKET_TYPE } from './jws.ts'
+import { looksSigned } from './jws.ts'
 import type { Presented } from './presented.ts'
 import type { AuthoritySettings } from './settings.ts'
 import { type TicketContent, type TicketRequest, Tickets } from './tickets.ts'
@@ -24,11 +23,6 @@ export interface AuthorityOptions {
   previous?: Authority | undefined
 }
 
-/** What `token check` says. `claims` only of what is signed. */
-export type Explanation =
-  | { ok: true; kind: 'key' | 'token' | 'ticket'; principal: Principal; claims: JWTPayload | undefined }
-  | { ok: false; code: ErrorCode; check: string; message: string }
-
 /** Who uses a ticket, and what the ticket says, before it is narrowed to what its asker may still do. */
 interface TicketHolder extends Principal {
   readonly ticket: TicketContent
@@ -40,7 +34,8 @@ const TICKET = 'ticket/'
  * Who is who. Replaced as a whole by a reload; `ticketSecret` stays the same, since it keys the fingerprints by which
  * `judge` knows the principals of the one before.
  *
- * In open mode everyone is `local`, whatever else is shown, except by a ticket: that one is always what it says.
+ * In open mode the rule knows who asks, since there it goes by the origin alone; only tickets come here, which are always
+ * what they say.
  */
 export class Authority {
   readonly open: boolean
@@ -67,17 +62,15 @@ export class Authority {
     this.#anonymous = anonymous({ ...settings.anonymous, admin: false })
     this.#fingerprint = fingerprint
     this.#now = now
-    this.open = this.#keys.size === 0 && !this.#tokens
+    this.open = settings.closed !== true && this.#keys.size === 0 && !this.#tokens
   }
 
   /**
-   * At once for what needs no signature: keys, nothing, and open mode.
+   * At once for what needs no signature: keys and nothing.
    * @throws (or rejects with) CredentialError `credential-missing`, `credential-invalid`, `credential-expired`,
    * `forbidden` for a `?key=` that may do more than publish, `issuer-unavailable`
    */
   recognise(presented: Presented): Principal | Promise<Principal> {
-    if (presented.kind === 'ticket') return this.#ticketHolder(presented.text)
-    if (this.open) return LOCAL
     switch (presented.kind) {
       case 'none':
         return this.#nobody()
@@ -85,6 +78,8 @@ export class Authority {
         return this.#key(presented.text) ?? this.#tokenBearer(requireSigned(presented.text))
       case 'cookie':
         return this.#tokenBearer(presented.text)
+      case 'ticket':
+        return this.#ticketHolder(presented.text)
       case 'key-parameter': {
         const principal = this.#key(presented.text)
         if (principal) return requirePublishOnly(principal)
@@ -113,26 +108,6 @@ export class Authority {
       throw invalidCredential('asker', 'What this credential may do has just changed; ask again.')
     }
     return this.#tickets.issue(asker, wanted)
-  }
-
-  /** What `text` is as a bearer, or as a ticket if it is one. Never throws. */
-  async explain(text: string): Promise<Explanation> {
-    try {
-      const key = this.#key(text)
-      if (key) return { ok: true, kind: 'key', principal: key, claims: undefined }
-      if (looksSigned(text) && readHeader(text).typ === TICKET_TYPE) {
-        return { ok: true, kind: 'ticket', principal: await this.#ticketHolder(text), claims: undefined }
-      }
-      const signed = requireSigned(text)
-      const tokens = this.#requireTokens()
-      const verified = await tokens.verify(signed)
-      const principal = tokenPrincipal(verified, text, tokens.settings.claim, this.#fingerprint)
-      return { ok: true, kind: 'token', principal, claims: verified.claims }
-    } catch (error) {
-      if (!(error instanceof HubError)) throw error
-      const check = error instanceof CredentialError ? error.check : error.code
-      return { ok: false, code: error.code, check, message: error.message }
-    }
   }
 
   #key(text: string): Principal | undefined {

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { HubError } from '../core/errors.ts'
 import { CredentialError } from './credential-error.ts'
+import { isLoopbackName } from './host.ts'
 import { KeySet, MAX_KEY_SET_BYTES } from './key-set.ts'
 
 /** How long fetched keys are used without asking again: so long a withdrawn key still counts. */
@@ -12,6 +13,8 @@ export const REFETCH_COOLDOWN_MS = 30_000
 /** The same while there are none, and every token waits for them. */
 export const FIRST_FETCH_COOLDOWN_MS = 2_000
 const FETCH_TIMEOUT_MS = 5_000
+/** Of the setting, for who knows which variable or line it came from. */
+const POINTER = '/auth/jwt/jwks'
 /** Least time between two reports of an issuer that cannot be reached. */
 const REPORT_EVERY_MS = 10 * 60_000
 
@@ -150,13 +153,13 @@ async function fetchKeys(url: URL, timeoutMs: number): Promise<KeySet> {
 
 function trustedUrl(source: string): URL {
   const url = URL.canParse(source) ? new URL(source) : undefined
-  const loopback = url !== undefined && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)
-  if (url && !url.username && !url.password && (url.protocol === 'https:' || (url.protocol === 'http:' && loopback))) {
-    return url
+  if (url && !url.username && !url.password) {
+    if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackName(url.hostname))) return url
   }
   throw new HubError(
     'invalid-config',
     'auth.jwt.jwks is the path of a file or an https:// URL without a user (http:// only for this machine).',
+    { pointer: POINTER },
   )
 }
 
@@ -168,6 +171,7 @@ function readFile(path: string): KeySet {
     throw new HubError(
       'invalid-config',
       `The file ${JSON.stringify(path)} of auth.jwt.jwks cannot be used (${reasonOf(error)}); it holds the issuer’s public keys as a JWKS.`,
+      { pointer: POINTER },
     )
   }
 }

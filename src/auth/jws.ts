@@ -1,4 +1,4 @@
-import { invalidCredential } from './credential-error.ts'
+import { CredentialError, invalidCredential } from './credential-error.ts'
 import { MAX_CREDENTIAL_LENGTH } from './presented.ts'
 
 /** The `typ` of tickets: tokens and tickets are never taken for each other, whatever keys sign them. */
@@ -20,6 +20,16 @@ const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*$/
 /** Whether this is meant to be a JWT: API keys made by the hub have no dots. */
 export function looksSigned(text: string): boolean {
   return text.split('.', 4).length === 3
+}
+
+/** Whether this says that it is a ticket, nothing of which is known to be true. */
+export function isTicket(text: string): boolean {
+  try {
+    return readHeader(text).typ === TICKET_TYPE
+  } catch (error) {
+    if (error instanceof CredentialError) return false
+    throw error
+  }
 }
 
 /** @throws CredentialError `credential-invalid` */

@@ -1,6 +1,6 @@
 import { type Host, isLoopbackName } from './host.ts'
 
-/** Where a request comes from, as far as a browser says so. */
+/** Where a request comes from, as far as a browser says so. `local`: on localhost, *.localhost, 127.0.0.0/8 or [::1], any port. */
 export type OriginClass = 'none' | 'own' | 'listed' | 'local' | 'foreign'
 
 export interface OriginSettings {
@@ -24,11 +24,11 @@ const FOREIGN: Origin = Object.freeze({ class: 'foreign', text: undefined, cooki
 /** Parsed and compared whole, never by prefix: `http://localhost.evil.example` starts like a local one. */
 export class Origins {
   readonly #listed: ReadonlySet<string>
-  readonly #public: string | undefined
+  readonly #public: URL | undefined
 
   constructor({ publicUrl, corsOrigins }: OriginSettings) {
     this.#listed = new Set(corsOrigins?.filter((origin) => origin !== '*'))
-    this.#public = publicUrl === undefined ? undefined : new URL(publicUrl).origin
+    this.#public = publicUrl === undefined ? undefined : new URL(publicUrl)
   }
 
   /** `navigation`: a person may be sent here by a link on any page. */
@@ -40,18 +40,13 @@ export class Origins {
   }
 
   #classOf(text: string, host: Host): OriginClass {
-    if (text === this.#public) return 'own'
+    if (text === this.#public?.origin) return 'own'
     const url = parseOrigin(text)
-    if (url && isHost(url, host)) return 'own'
+    // Whoever may answer for the name on plain http must not get what the cookie of https may.
+    if (url && isHost(url, host) && url.host !== this.#public?.host) return 'own'
     if (this.#listed.has(text)) return 'listed'
     return url && isLoopbackName(url.hostname) ? 'local' : 'foreign'
   }
-}
-
-/** `http(s)` on localhost, *.localhost, 127.0.0.0/8 or [::1], any port. */
-export function isLocalOrigin(text: string): boolean {
-  const url = parseOrigin(text)
-  return url !== null && isLoopbackName(url.hostname)
 }
 
 /** `null` for what is no origin of http(s) in the one form browsers write it in. */

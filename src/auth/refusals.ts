@@ -8,12 +8,12 @@ export interface Refusal {
   code: ErrorCode
   /** Which check failed, of a closed list; none where the code says it. */
   check: string | undefined
-  /** As it is registered, never as it was asked: `POST /events/*`. */
+  /** As it is registered, never as it was asked: `POST /events/*`, `GET (no route)`. */
   route: string
   /** The principal's id, where it is known. */
   principal: string | undefined
-  /** The client's address; '' for this machine. */
-  address: string
+  /** The client's address; '' for this machine. Asked for a line only: a flood of refusals writes few. */
+  address: () => string
 }
 
 interface Told {
@@ -45,7 +45,8 @@ export class Refusals {
       return
     }
     this.#told.set(what, { at: now, since: 0 })
-    const who = `${principal === undefined ? '' : ` by ${principal}`}${address === '' ? '' : ` from ${address}`}`
+    const from = address()
+    const who = `${principal === undefined ? '' : ` by ${principal}`}${from === '' ? '' : ` from ${from}`}`
     const more = told && told.since > 0 ? `, and ${told.since} like it since the last line` : ''
     this.#write(`refused ${what}: ${route}${who}${more}`)
   }

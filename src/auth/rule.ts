@@ -1,15 +1,16 @@
 import { HubError } from '../core/errors.ts'
 import { type Host, Hosts } from './host.ts'
-import { type Origin, Origins, parseOrigin } from './origin.ts'
+import { type Origin, Origins } from './origin.ts'
 import { type Presented, presentedBy } from './presented.ts'
 import { forwardedFromElsewhere } from './proxy.ts'
+import { behindProxy, foreignOrigin, oddHost, unknownHost, unnamedHost } from './rule-refusal.ts'
 import type { AccessSettings } from './settings.ts'
 
 /**
- * As far as it decides who may ask: `page` is `/`; `public` needs no credential; on `stream` (`/events…`) a ticket counts,
- * on `raw` (`/events/{topic}`) a key in the query.
+ * As far as it decides who may ask: `page` is `/`; `public` needs no credential, and nor does `module` (`/client.js`), which
+ * pages of any site import; on `stream` (`/events…`) a ticket counts, on `raw` (`/events/{topic}`) a key in the query.
  */
-export type RouteKind = 'page' | 'public' | 'stream' | 'raw' | 'other'
+export type RouteKind = 'page' | 'public' | 'module' | 'stream' | 'raw' | 'other'
 
 export interface Asked {
   request: Request
@@ -26,8 +27,8 @@ export interface Passage {
   readableBy: string | undefined
   /** Whether that page may send its cookies. */
   withCookies: boolean
-  /** The credential that counts. `local` and `reader` are open mode's; `nobody` is who needs none. */
-  presented: Presented | { kind: 'local' | 'reader' | 'nobody' }
+  /** The credential that counts. `local` and `onlooker` are open mode's; `nobody` is who needs none. */
+  presented: Presented | { kind: 'local' | 'onlooker' | 'nobody' }
 }
 
 const NOTHING: Presented = Object.freeze({ kind: 'none' })
@@ -61,6 +62,11 @@ export class Rule {
     this.#origins = new Origins(settings)
   }
 
+  /** Whether pages from elsewhere may read without any credential, in open mode. */
+  get hasOnlookers(): boolean {
+    return this.#open && this.#anyoneReads
+  }
+
   /** Never throws: what is wrong with the request is the passage's `refusal`. */
   pass(asked: Asked): Passage {
     const { headers } = asked.request
@@ -90,16 +96,16 @@ export class Rule {
     }
     if (from === 'none' || from === 'own') return LOCAL
     if (from !== 'foreign') return passage(text, { kind: 'local' })
-    if (this.#anyoneReads && isReading(method)) return passage('*', { kind: 'reader' })
+    if (this.#anyoneReads && isReading(method)) return passage('*', { kind: 'onlooker' })
     return refused(foreignOrigin(text, method, 'open'))
   }
 
   #passWithCredentials(asked: Asked, origin: Origin, host: Host): Passage {
     const { class: from, text } = origin
     const elsewhere = from === 'foreign' || from === 'local'
-    const isPublic = asked.kind === 'public' || asked.kind === 'page'
+    const isPublic = asked.kind === 'public' || asked.kind === 'page' || asked.kind === 'module'
     if (isPublic && !elsewhere) return from === 'listed' ? this.#listed(text, { kind: 'nobody' }) : NOBODY
-    if (isPublic && this.#publicReads && isReading(asked.method)) {
+    if (isPublic && (this.#publicReads || asked.kind === 'module') && isReading(asked.method)) {
       return passage(from === 'local' ? text : '*', { kind: 'nobody' })
     }
     const readableBy = from === 'local' ? text : '*'
@@ -135,7 +141,7 @@ export class Rule {
   }
 }
 
-export function isReading(method: string): boolean {
+function isReading(method: string): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
@@ -163,42 +169,4 @@ function passage(readableBy: string | undefined, presented: Passage['presented']
 
 function refused(refusal: HubError, readableBy?: string): Passage {
   return { refusal, readableBy, withCookies: false, presented: NOTHING }
-}
-
-function oddHost(): HubError {
-  return new HubError('host-not-allowed', 'The Host header is no host name; send the one name this server is asked by.')
-}
-
-function unknownHost(): HubError {
-  return new HubError(
-    'host-not-allowed',
-    'Without credentials this server answers only to names it knows: ask for localhost, or name this one in allowed_hosts.',
-  )
-}
-
-function unnamedHost(): HubError {
-  return new HubError(
-    'host-not-allowed',
-    'Pages publish here without a credential only under a name this server knows: set public_url to it, or allowed_hosts.',
-  )
-}
-
-function behindProxy(header: string): HubError {
-  return new HubError(
-    'behind-proxy',
-    `This server has no credentials, and ${header} says that a proxy lets others in: set MCP_SSE_AUTH_KEY, or start it with --auth-open if everyone may do everything.`,
-  )
-}
-
-/** Longer origins are not written into a sentence. */
-const MAX_ORIGIN_SHOWN = 100
-
-function foreignOrigin(text: string | undefined, method: string, mode: 'open' | 'credentials'): HubError {
-  const origin = text !== undefined && text.length <= MAX_ORIGIN_SHOWN ? parseOrigin(text)?.origin : undefined
-  const what = isReading(method) ? 'read' : method === 'POST' ? 'publish' : 'change anything'
-  const who = origin === undefined ? 'Pages without an origin of their own' : `Pages from ${origin}`
-  const listed = origin === undefined ? [] : [`allow them with CORS_ORIGIN=${origin}`]
-  const ways = [...listed, ...(mode === 'open' ? [] : ['send an Authorization header'])]
-  const way = ways.length === 0 ? 'serve the page from http://localhost' : ways.join(', or ')
-  return new HubError('origin-not-allowed', `${who} may not ${what} here: ${way}.`)
 }

@@ -32,6 +32,8 @@ export interface AuthoritySettings {
   tokens: TokenSettings | undefined
   /** What callers without a credential may do once there are credentials; never `admin`. */
   anonymous: Grants
+  /** Without credentials nobody is known, instead of everyone being `local`: the last one was taken away by a reload. */
+  closed?: boolean | undefined
   /** Signs tickets; survives a restart, so that tickets do. 32 random bytes. */
   ticketSecret: Uint8Array
 }

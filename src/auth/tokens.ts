@@ -1,52 +1,21 @@
-import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose'
-import { HubError } from '../core/errors.ts'
-import type { GrantsDocument } from '../core/grants.ts'
+import { errors, type JWTPayload, jwtVerify } from 'jose'
 import { CredentialError, invalidCredential } from './credential-error.ts'
 import type { Fingerprint } from './fingerprint.ts'
 import { IssuerKeys } from './issuer-keys.ts'
 import { readHeader, TICKET_TYPE, type TokenHeader } from './jws.ts'
 import { KEY_SET_ALGORITHMS } from './key-set.ts'
 import type { TokenSettings } from './settings.ts'
+import { secretBytes } from './token-secret.ts'
 
-/** RFC 7518 section 3.2: a key of HS256 has at least as many bits as its hash. */
-export const MIN_SECRET_BYTES = 32
 /**
  * How far the issuer's clock may be from this one. Machines that keep time by the network differ by far less than a
  * second, those that do not by any amount; more would only let every token live longer.
  */
 export const CLOCK_LEEWAY_S = 10
-export const DEFAULT_GRANTS_CLAIM = 'events'
 
 const ASYMMETRIC = new Set<string>(KEY_SET_ALGORITHMS)
 /** Of the types that issuers write, those of tokens for an API. `logout+jwt` and `secevent+jwt` are signed by the same keys. */
 const TOKEN_TYPES = new Set(['jwt', 'at+jwt'])
-
-export interface TokenClaims {
-  sub?: string | undefined
-  grants: Partial<GrantsDocument>
-  issuer?: string | undefined
-  audience?: string | undefined
-}
-
-/**
- * A JWT, HS256, with `iat` and `exp`. `claim` is the one that holds the grants.
- * @throws HubError `invalid-config` for a secret of less than 32 bytes
- */
-export async function signToken(
-  secret: string,
-  { sub, grants, issuer, audience }: TokenClaims,
-  { now, ttlMs, claim = DEFAULT_GRANTS_CLAIM }: { now: number; ttlMs: number; claim?: string },
-): Promise<string> {
-  const claims: JWTPayload = {
-    ...(sub === undefined ? {} : { sub }),
-    ...(issuer === undefined ? {} : { iss: issuer }),
-    ...(audience === undefined ? {} : { aud: audience }),
-    iat: Math.floor(now / 1000),
-    exp: Math.floor((now + ttlMs) / 1000),
-    [claim]: grants,
-  }
-  return new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: 'JWT' }).sign(secretBytes(secret))
-}
 
 /** A token whose signature and claims are good. */
 export interface VerifiedToken {
@@ -224,15 +193,6 @@ export class Tokens {
 
 /** The last a Date can hold: claims can say any number. */
 const LAST_SECOND = 8_640_000_000_000
-
-function secretBytes(secret: string): Uint8Array<ArrayBuffer> {
-  const bytes = new TextEncoder().encode(secret)
-  if (bytes.length >= MIN_SECRET_BYTES) return bytes
-  throw new HubError(
-    'invalid-config',
-    `A secret of auth.jwt.secret has at least ${MIN_SECRET_BYTES} bytes; make one with \`openssl rand -base64 32\`.`,
-  )
-}
 
 function importSecret(bytes: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
   return crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify'])

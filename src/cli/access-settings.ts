@@ -1,13 +1,20 @@
 import type { AccessSettings } from '../auth/settings.ts'
 import { type Config, hasCredentials } from '../config/config.ts'
+import type { LoadedConfig } from '../config/load.ts'
+import { HubError } from '../core/errors.ts'
 import { parseGrants } from '../core/grants.ts'
 
-/** What the configuration says about who may do what. @param ticketSecret 32 bytes */
-export function accessSettings(config: Config, ticketSecret: Uint8Array): AccessSettings {
+/**
+ * What the configuration says about who may do what.
+ * @param ticketSecret 32 bytes
+ * @param closed without credentials nobody gets in
+ */
+export function accessSettings(config: Config, ticketSecret: Uint8Array, closed = false): AccessSettings {
   const { auth } = config
   const { secrets, jwks, issuer, audience, claim, cookie } = auth.jwt
   return {
-    open: auth.open,
+    open: auth.open && !closed,
+    closed,
     publicUrl: config.publicUrl,
     allowedHosts: config.allowedHosts,
     corsOrigins: config.corsOrigins,
@@ -29,4 +36,16 @@ export function accessSettings(config: Config, ticketSecret: Uint8Array): Access
 export function accessMode({ auth }: Config): 'open' | 'open to all' | 'credentials' {
   if (hasCredentials(auth)) return 'credentials'
   return auth.open ? 'open to all' : 'open'
+}
+
+/** What `make` refuses of a setting, under the name of the variable, line or flag that says it. @throws what `make` throws */
+export function namingSource<T>({ entries }: Pick<LoadedConfig, 'entries'>, make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error
+    const name = error.pointer?.slice(1).replaceAll('/', '.')
+    const origin = entries.find(({ key }) => key.name === name)?.origin
+    throw origin === undefined ? error : error.under('', (message) => `${origin}: ${message}`)
+  }
 }

@@ -98,7 +98,7 @@ export class BatchSender {
       // Nothing of a refused batch was stored; a lost connection says nothing, so that one is not tried again.
       const temporary = response.status === 429 || response.status === 503
       if (!temporary || attempt === MAX_TRIES) {
-        const { message, hint, exitCode } = await failureOfAnswer(response, this.#hub.url)
+        const { message, hint, exitCode } = await failureOfAnswer(response, this.#hub)
         throw new CommandFailure(`In the request that began with line ${first}: ${message}`, hint, exitCode)
       }
       await response.body?.cancel()

@@ -14,8 +14,8 @@ export function addConfigFlags(command: Command): void {
   }
 }
 
-/** @throws HubError `invalid-config` */
-export function loadFromFlags(command: Command, io: Io): LoadedConfig {
+/** @param closed as in `ConfigSources`. @throws HubError `invalid-config` */
+export function loadFromFlags(command: Command, io: Io, closed = false): LoadedConfig {
   const options = command.opts<Record<string, string | true | undefined>>()
   const flags: Record<string, string> = {}
   for (const key of configKeys()) {
@@ -25,7 +25,8 @@ export function loadFromFlags(command: Command, io: Io): LoadedConfig {
     if (value !== undefined) flags[key.name] = String(value)
   }
   const { env, cwd, mode } = io
-  return loadConfig({ env, cwd, mode, flags, configFile: text(options.config), envFile: text(options.envFile) })
+  const [configFile, envFile] = [text(options.config), text(options.envFile)]
+  return loadConfig({ env, cwd, mode, flags, configFile, envFile, closed })
 }
 
 function text(value: string | true | undefined): string | undefined {

@@ -1,6 +1,7 @@
 import { sampleConfig } from '../config/sample.ts'
 import { configMarkdown } from '../config/table.ts'
 import { addConfigFlags, loadFromFlags } from './config-flags.ts'
+import { configuredAccess } from './configured-access.ts'
 import { DONE } from './exit.ts'
 import { usageFailure } from './failure.ts'
 import type { Configure } from './verb.ts'
@@ -15,7 +16,9 @@ export const configureConfig: Configure = (command, io, finish) => {
   const check = command.command('check').description('Say whether serve would start with this configuration')
   addConfigFlags(check)
   check.action(async () => {
-    const { warnings, file } = loadFromFlags(check, io)
+    const loaded = loadFromFlags(check, io)
+    const { warnings, file } = loaded
+    configuredAccess(loaded)
     for (const warning of warnings) await io.stderr.write(`mcp-sse: ${warning}\n`)
     await io.stdout.write(`The configuration is ok (${file ? `file ${file}` : 'no file'}).\n`)
     finish(DONE)

@@ -39,7 +39,6 @@ const exitCodes: Record<ErrorCode, number> = {
   overloaded: FAILED,
   'rate-limited': FAILED,
   'issuer-unavailable': FAILED,
-  'too-many-connections': FAILED,
   draining: FAILED,
   'disk-full': IO_ERROR,
   'log-closed': FAILED,

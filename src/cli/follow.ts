@@ -65,7 +65,7 @@ export async function* follow(
       if (response.ok) yield* read(response, progress, signal)
       else {
         waitMs = retryAfterMs(response)
-        reason = reasonOf(await failureOfAnswer(response, hub.url))
+        reason = reasonOf(await failureOfAnswer(response, hub))
       }
     } catch (error) {
       if (signal.aborted) return
@@ -121,7 +121,7 @@ async function connect(
   const response = await hub.send('/events', { query, headers, signal })
   if (!response.ok) {
     if (TEMPORARY.has(response.status) && (progress.opened || response.headers.has('retry-after'))) return response
-    const failure = await failureOfAnswer(response, hub.url)
+    const failure = await failureOfAnswer(response, hub)
     throw progress.opened ? new Refused(failure) : failure
   }
   const type = response.headers.get('content-type')

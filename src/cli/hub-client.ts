@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { isLocalUrlHost } from '../config/host.ts'
+import { withoutUrlSecrets } from '../config/setting.ts'
 import { CommandFailure, usageFailure } from './failure.ts'
 import type { Io } from './io.ts'
 
@@ -18,12 +19,28 @@ export function addHubFlags(command: Command): void {
   command.option('--url <url>', `where the hub is (MCP_SSE_URL; default: ${DEFAULT_URL})`)
 }
 
-/** The hub of `--url` or `MCP_SSE_URL`, asked with the key of `MCP_SSE_KEY`. */
-export function hubClient(options: { url?: string }, { env, stderr }: Pick<Io, 'env' | 'stderr'>): HubClient {
+/** What the client commands are called with: what to type again with a key that may. */
+const USES = {
+  publish: 'publish <topic> <data>',
+  subscribe: 'subscribe <pattern>',
+  topics: 'topics',
+} as const
+
+export type HubVerb = keyof typeof USES
+
+/** The hub of `--url` or `MCP_SSE_URL`, asked by `verb` with the key of `MCP_SSE_KEY`. */
+export function hubClient(
+  verb: HubVerb,
+  options: { url?: string },
+  { env, stderr }: Pick<Io, 'env' | 'stderr'>,
+): HubClient {
   const [origin, text] = options.url ? ['--url', options.url] : ['MCP_SSE_URL', env.MCP_SSE_URL || DEFAULT_URL]
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || !/^https?:$/.test(url.protocol)) {
-    throw usageFailure(`${origin} is not an http or https URL: ${text}`, `mcp-sse topics --url ${DEFAULT_URL}`)
+    throw usageFailure(
+      `${origin} is not an http or https URL: ${withoutUrlSecrets(text)}`,
+      `mcp-sse topics --url ${DEFAULT_URL}`,
+    )
   }
   if (url.username || url.password) {
     throw usageFailure(
@@ -43,14 +60,16 @@ export function hubClient(options: { url?: string }, { env, stderr }: Pick<Io, '
     // When nobody reads stderr any more there is nobody to warn.
     void stderr.write(warning).catch(() => {})
   }
-  return new HubClient(url.href.replace(/[?#].*$/, '').replace(/\/+$/, ''), key)
+  return new HubClient(verb, url.href.replace(/[?#].*$/, '').replace(/\/+$/, ''), key)
 }
 
 export class HubClient {
+  readonly verb: HubVerb
   readonly url: string
   readonly #key: string | undefined
 
-  constructor(url: string, key: string | undefined) {
+  constructor(verb: HubVerb, url: string, key: string | undefined) {
+    this.verb = verb
     this.url = url
     this.#key = key
   }
@@ -80,7 +99,7 @@ export class HubClient {
   /** @throws CommandFailure with the hub's own sentence unless the answer is a success. */
   async request(path: string, request: HubRequest): Promise<Response> {
     const response = await this.send(path, request)
-    if (!response.ok) throw await failureOfAnswer(response, this.url)
+    if (!response.ok) throw await failureOfAnswer(response, this)
     return response
   }
 }
@@ -97,14 +116,14 @@ function unreachable(url: string, error: unknown): CommandFailure {
 
 const MAX_SHOWN = 300
 
-/** What the hub at `url` said in its problem document, as a failure. Takes the body. */
-export async function failureOfAnswer(response: Response, url: string): Promise<CommandFailure> {
+/** What `hub` said in its problem document, as a failure. Takes the body. */
+export async function failureOfAnswer(response: Response, hub: HubClient): Promise<CommandFailure> {
   const text = await response.text()
   if (response.headers.get('content-type')?.startsWith('application/problem+json')) {
     const problem = parseProblem(text)
     if (problem) {
       const place = problem.pointer ? ` at ${problem.pointer}` : ''
-      return new CommandFailure(`${problem.detail} [${problem.code}${place}]`, hintFor(response.status, url))
+      return new CommandFailure(`${problem.detail} [${problem.code}${place}]`, hintFor(response.status, hub))
     }
   }
   const location = response.headers.get('location')
@@ -131,8 +150,8 @@ function parseProblem(text: string): { detail: string; code: string; pointer: st
   }
 }
 
-function hintFor(status: number, url: string): string {
-  if (status === 401 || status === 403) return `MCP_SSE_KEY=<key> mcp-sse topics --url ${url}`
+function hintFor(status: number, { verb, url }: HubClient): string {
+  if (status === 401 || status === 403) return `MCP_SSE_KEY=<key> mcp-sse ${USES[verb]} --url ${url}`
   if (status === 429 || status >= 500) return `curl ${url}/readyz`
   return 'mcp-sse --help'
 }

@@ -17,7 +17,6 @@ const EVERYTHING = { publish: ['**'], subscribe: ['**'], admin: true }
 
 export const configureKeyList: Configure = (command, io, finish) => {
   command
-    .option('--config <file>', 'the configuration file, if not the one serve reads')
     .option('--env-file <file>', 'read variables from this file where the environment has none')
     .option('--json', 'one key a line as JSON')
   command.action(async (options: { json?: true }) => {

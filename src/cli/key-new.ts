@@ -1,16 +1,19 @@
 import { newApiKey } from '../auth/api-keys.ts'
+import type { ConfiguredKey } from '../config/config.ts'
 import { KEY_NAME_ALLOWED, keyNameRefusal, parseMoment } from '../config/credential-value.ts'
-import { addKey, type KeyBlock, keyBlock } from '../config/key-blocks.ts'
+import { addKey, keyBlock } from '../config/key-blocks.ts'
 import { parseDuration } from '../core/duration.ts'
 import { DONE } from './exit.ts'
 import { usageFailure } from './failure.ts'
 import { addGrantFlags, type GrantOptions, grantsOf } from './grant-flags.ts'
+import type { Io } from './io.ts'
 import { HOW_TO_RELOAD } from './reload-hint.ts'
 import { editKeys, settingsPath, shownPath } from './settings-file.ts'
 import type { Configure } from './verb.ts'
 
 interface NewOptions extends GrantOptions {
   expires?: string
+  config?: string
   save?: string | true
   json?: true
 }
@@ -29,7 +32,7 @@ export const configureKeyNew: Configure = (command, io, finish) => {
   addGrantFlags(command)
   command
     .option('--expires <when>', 'ends after a duration (90d) or at a date or time')
-    .option('--save [file]', 'add it to this file; without a name to the one serve reads')
+    .option('--save [file]', 'add it to the configuration file: this one, that of --config, or the one serve reads')
     .option('--json', 'print the key and what it may do as JSON')
     .addHelpText('after', EXAMPLES)
   command.action(async (name: string, options: NewOptions) => {
@@ -37,8 +40,8 @@ export const configureKeyNew: Configure = (command, io, finish) => {
     if (refusal !== undefined) throw usageFailure(`A key has ${KEY_NAME_ALLOWED}.${refusal && ` ${refusal}`}`, EXAMPLE)
     const { publish, subscribe, admin } = grantsOf(options, EXAMPLE)
     const { key, sha256 } = newApiKey()
-    const block: KeyBlock = { name, sha256, publish, subscribe, admin, expires: expiresOf(options.expires) }
-    const path = options.save === undefined ? undefined : settingsPath(named(options.save), io)
+    const block: ConfiguredKey = { name, sha256, publish, subscribe, admin, expires: expiresOf(options.expires) }
+    const path = savePath(options, io)
     const file = path && shownPath(path, io.cwd)
     if (path && file) editKeys(path, io.cwd, (text) => addKey(text, block, file))
     const expires = block.expires === undefined ? null : new Date(block.expires).toISOString()
@@ -49,8 +52,16 @@ export const configureKeyNew: Configure = (command, io, finish) => {
   })
 }
 
-function named(save: string | true): string | undefined {
-  return save === true ? undefined : save
+/** The file it is added to, if to any. @throws CommandFailure */
+function savePath({ save, config }: NewOptions, io: Pick<Io, 'env' | 'cwd'>): string | undefined {
+  const example = `mcp-sse key new NAME … --save --config ${config ?? '<file>'}`
+  if (save === undefined) {
+    if (config === undefined) return undefined
+    throw usageFailure('--config says which file --save adds it to, and there is no --save.', example)
+  }
+  if (save === true) return settingsPath(config, io)
+  if (config === undefined || config === save) return settingsPath(save, io)
+  throw usageFailure('--save and --config name two files.', example)
 }
 
 /** @throws CommandFailure */

@@ -41,7 +41,7 @@ export const configurePublish: Configure = (command, io, finish) => {
     .addHelpText('after', EXAMPLES)
   command.action(async (topic: string, data: string | undefined, options: PublishOptions) => {
     checkUsage(data, options)
-    const hub = hubClient(options, io)
+    const hub = hubClient('publish', options, io)
     const many = options.lines || options.ndjson
     const answer = many ? await publishLines(hub, topic, options, io) : await publishOne(hub, topic, data!, options, io)
     await io.stdout.write(answer)

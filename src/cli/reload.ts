@@ -1,20 +1,18 @@
-import type { AuthConfig, ConfiguredKey } from '../config/config.ts'
-import { configKeys } from '../config/keys.ts'
+import type { AuthConfig, Config, ConfiguredKey } from '../config/config.ts'
+import { configKeys, reloadedKeys } from '../config/keys.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { Settings } from '../config/schema.ts'
 import { HubError } from '../core/errors.ts'
 import type { LogLines } from '../daemon/log-lines.ts'
 import { accessMode } from './access-settings.ts'
-
-/** Keys that a reload takes over; `auth.open` is none, because it goes with where the hub listens. */
-const RELOADED = ['cors_origin', 'public_url', 'allowed_hosts', 'limits.trusted_proxies']
+import { NEW_KEY, startWithoutCredentials } from './last-credential.ts'
 
 export interface ReloadOptions {
   loaded: LoadedConfig
-  /** Reads all sources again. @throws HubError `invalid-config` */
-  load: () => LoadedConfig
-  /** Makes what was read count. It changes nothing when it throws. */
-  apply: (next: LoadedConfig) => Promise<void>
+  /** Reads all sources again; `closed` as in `ConfigSources`. @throws HubError `invalid-config` */
+  load: (closed: boolean) => LoadedConfig
+  /** Makes what was read count; `closed`: nobody gets in. It changes nothing when it throws. */
+  apply: (next: LoadedConfig, closed: boolean) => Promise<void>
   lines: LogLines
 }
 
@@ -22,22 +20,32 @@ export interface ReloadOptions {
 export class Reload {
   readonly #options: ReloadOptions
   #loaded: LoadedConfig
+  #mode: ReturnType<typeof accessMode>
 
   constructor(options: ReloadOptions) {
     this.#options = options
     this.#loaded = options.loaded
+    this.#mode = accessMode(options.loaded.config)
   }
 
-  /** What would not start changes nothing and is said, problem by problem. Never rejects. */
+  /**
+   * What would not start changes nothing and is said, problem by problem. A hub that has had credentials never opens:
+   * when the last one is taken away, that one is as good as gone, and nobody gets in. Never rejects.
+   */
   async run(): Promise<void> {
     const { load, apply, lines } = this.#options
     try {
-      const next = load()
-      refuseOpening(this.#loaded, next)
-      await apply(next)
+      const hadCredentials = this.#mode === 'credentials'
+      const next = load(hadCredentials)
+      const mode = accessMode(next.config)
+      const closed = hadCredentials && mode !== 'credentials'
+      if (this.#mode === 'open' && mode === 'open to all') throw onlyByStart()
+      await apply(next, closed)
       for (const warning of next.warnings) lines.warn(warning)
       lines.info(`reloaded: ${changes(this.#loaded.config.auth, next.config.auth, changedKeys(this.#loaded, next))}`)
+      if (closed) lines.error(nobodyGetsIn(next.config))
       this.#loaded = next
+      this.#mode = closed ? 'credentials' : mode
     } catch (error) {
       const problems = error instanceof HubError ? error.message : `internal error: ${String(error)}`
       lines.error('the configuration was not reloaded and everything goes on as before:')
@@ -46,16 +54,14 @@ export class Reload {
   }
 }
 
-/** A file that was emptied or moved away must not open a hub that was closed. @throws HubError `invalid-config` */
-function refuseOpening({ config: before }: LoadedConfig, { config: after }: LoadedConfig): void {
-  const [from, to] = [accessMode(before), accessMode(after)]
-  if (from === to || to === 'credentials' || from === 'open to all') return
-  throw new HubError(
-    'invalid-config',
-    from === 'credentials'
-      ? 'This would take away the last credential and let everyone in. If that is meant, start the hub again.'
-      : 'auth.open is taken over only by a start: stop the hub and start it again.',
-  )
+function onlyByStart(): HubError {
+  return new HubError('invalid-config', 'auth.open is taken over only by a start: stop the hub and start it again.')
+}
+
+function nobodyGetsIn(config: Config): string {
+  const { publish, subscribe } = config.auth.anonymous
+  const but = publish.length + subscribe.length > 0 ? ', but for what auth.anonymous allows' : ''
+  return `no credential is left, so nobody gets in${but}: make one with \`${NEW_KEY}\` and reload. A start without one ${startWithoutCredentials(config)}.`
 }
 
 /** Names of the keys whose values differ. */
@@ -74,13 +80,13 @@ function changes(before: AuthConfig, after: AuthConfig, changed: readonly string
   const names = (keys: readonly ConfiguredKey[]) => keys.map((key) => key.name).join(', ')
   const known = new Map(before.keys.map((key) => [key.name, key]))
   const kept = new Set(after.keys.map((key) => key.name))
-  const isReloaded = (name: string) => RELOADED.includes(name) || (name.startsWith('auth.') && name !== 'auth.open')
+  const reloaded = new Set(reloadedKeys().map((key) => key.name))
   const parts = [
     ['keys added ', names(after.keys.filter((key) => !known.has(key.name)))],
     ['keys removed ', names(before.keys.filter((key) => !kept.has(key.name)))],
     ['keys changed ', names(after.keys.filter((key) => known.has(key.name) && !same(key, known.get(key.name))))],
-    ['', changed.filter((name) => name !== 'auth.keys' && isReloaded(name)).join(', ')],
-    ['needing a restart: ', changed.filter((name) => !isReloaded(name)).join(', ')],
+    ['', changed.filter((name) => name !== 'auth.keys' && reloaded.has(name)).join(', ')],
+    ['needing a restart: ', changed.filter((name) => !reloaded.has(name)).join(', ')],
   ] as const
   const said = parts.filter(([, what]) => what !== '').map(([title, what]) => title + what)
   return said.length > 0 ? said.join('; ') : 'nothing has changed'

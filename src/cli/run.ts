@@ -93,7 +93,20 @@ async function commandLineFailure(
   // Loaded late: verbs without configuration do without the schema.
   const secret = flag && (await import('./secret-flag.ts')).secretFlagRefusal(flag)
   if (secret) return new CommandFailure(secret, 'mcp-sse config print', BAD_CONFIG, error)
-  return new CommandFailure(sentence, `mcp-sse ${verb ? `${verb} ` : ''}--help`, wrongFlag ? BAD_CONFIG : USAGE, error)
+  return new CommandFailure(sentence, helpFor(argv, program), wrongFlag ? BAD_CONFIG : USAGE, error)
+}
+
+/** `mcp-sse key new --help`: the help of the command that was meant. */
+function helpFor(argv: readonly string[], program: Command): string {
+  let command = program
+  const names = [program.name()]
+  for (const word of argv) {
+    const child = command.commands.find((one) => one.name() === word)
+    if (!child) break
+    names.push(word)
+    command = child
+  }
+  return `${names.join(' ')} --help`
 }
 
 /** commander repeats what it was given, and what was given by mistake may be a key or a token. */

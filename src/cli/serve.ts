@@ -14,10 +14,10 @@ import { temporaryTicketKey, ticketKey } from '../daemon/ticket-key.ts'
 import { createApp } from '../http/app.ts'
 import { type Listeners, listen } from '../http/listen.ts'
 import { openLog } from '../storage/open.ts'
-import { accessSettings } from './access-settings.ts'
+import { accessSettings, namingSource } from './access-settings.ts'
 import { DONE, IO_ERROR } from './exit.ts'
 import type { Io } from './io.ts'
-import { Reload } from './reload.ts'
+import { Reload, type ReloadOptions } from './reload.ts'
 import { welcome } from './welcome.ts'
 
 /** Recent events in memory, for the reconnects after a restart and for readers that a burst threw back. */
@@ -26,10 +26,10 @@ const PENDING_EVENTS = 10_000
 const IDLE_TIMEOUT_S = { least: 60, most: 255 }
 
 /**
- * Composes the hub and runs it until it is told to stop. @param load reads the configuration again
+ * Composes the hub and runs it until it is told to stop. @param load reads the configuration again, as `Reload` says
  * @returns the exit code, once everything is closed
  */
-export async function serve(loaded: LoadedConfig, load: () => LoadedConfig, io: Io): Promise<number> {
+export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], io: Io): Promise<number> {
   const { config, warnings } = loaded
   const stop = new StopSignal()
   const reload = Promise.withResolvers<() => Promise<void>>()
@@ -66,7 +66,8 @@ export async function serve(loaded: LoadedConfig, load: () => LoadedConfig, io: 
   try {
     const report = reportTo(lines)
     const ticketSecret = config.durability === 'memory' ? temporaryTicketKey() : ticketKey(config.dataDir, lines.warn)
-    const access = new Access(accessSettings(config, ticketSecret), { now: systemClock.now, report })
+    const settings = accessSettings(config, ticketSecret)
+    const access = namingSource(loaded, () => new Access(settings, { now: systemClock.now, report }))
     const limits = { ...config.stream, ...config.limits, pendingEvents: PENDING_EVENTS, tailBytes: TAIL_BYTES }
     hub = await Hub.open({ log, clock: systemClock, limits, report })
     reload.resolve(reloading({ loaded, load, access, hub, ticketSecret, lines }))
@@ -90,7 +91,7 @@ export async function serve(loaded: LoadedConfig, load: () => LoadedConfig, io: 
 
 interface Reloading {
   loaded: LoadedConfig
-  load: () => LoadedConfig
+  load: ReloadOptions['load']
   access: Access
   hub: Hub
   ticketSecret: Uint8Array
@@ -101,8 +102,8 @@ function reloading({ loaded, load, access, hub, ticketSecret, lines }: Reloading
   const reload = new Reload({
     loaded,
     load,
-    apply: async ({ config }) => {
-      access.replace(accessSettings(config, ticketSecret))
+    apply: async (next, closed) => {
+      namingSource(next, () => access.replace(accessSettings(next.config, ticketSecret, closed)))
       await hub.reconsider((principal) => access.judge(principal))
     },
     lines,

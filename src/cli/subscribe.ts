@@ -42,7 +42,7 @@ export const configureSubscribe: Configure = (command, io, finish) => {
     if (options.since !== undefined && options.last !== undefined) {
       throw usageFailure('--since and --last are two different starts.', "mcp-sse subscribe 'orders/**' --last 10")
     }
-    const hub = hubClient(options, io)
+    const hub = hubClient('subscribe', options, io)
     const query = queryOf(patterns, options)
     await (options.follow ? printLive(hub, query, options, io) : printHistory(hub, query, options, io))
     finish(DONE)

@@ -1,8 +1,7 @@
-import { Authority } from '../auth/authority.ts'
+import { explain } from '../auth/explanation.ts'
 import { grantsDocument } from '../core/grants.ts'
-import { readTicketKey, temporaryTicketKey } from '../daemon/ticket-key.ts'
-import { accessSettings } from './access-settings.ts'
 import { loadFromFlags } from './config-flags.ts'
+import { configuredAccess } from './configured-access.ts'
 import { plain } from './display.ts'
 import { DONE } from './exit.ts'
 import { CommandFailure, usageFailure } from './failure.ts'
@@ -27,22 +26,19 @@ Example:
     if (given === undefined && io.stdin.isTerminal) throw usageFailure('There is no token to check.', EXAMPLE)
     const token = (fromStdin ? await readText(io.stdin.read()) : given).trim()
     if (token === '') throw usageFailure('There is no token to check.', EXAMPLE)
-    const { config } = loadFromFlags(command, io)
-    // Without it tickets cannot be checked, and everything else can.
-    const ticketKey = readTicketKey(config.dataDir) ?? temporaryTicketKey()
-    const authority = new Authority(accessSettings(config, ticketKey), { now: () => Date.now() })
+    const { authority } = configuredAccess(loadFromFlags(command, io))
     if (authority.open) {
       throw new CommandFailure(
         'This configuration has no credentials, so there is nothing to check a token with.',
         'MCP_SSE_AUTH_JWT_SECRET=<the secret of the hub> mcp-sse token check -',
       )
     }
-    const found = await authority.explain(token)
+    const found = await explain(authority, token)
     if (!found.ok) {
       if (options.json) await io.stdout.write(`${JSON.stringify(found)}\n`)
       throw new CommandFailure(
         `${found.message} [${found.code}: ${found.check}]`,
-        "mcp-sse token new --sub <subject> --subscribe '**'",
+        found.check === 'key' ? 'mcp-sse key list' : "mcp-sse token new --sub <subject> --subscribe '**'",
       )
     }
     const { kind, principal, claims } = found

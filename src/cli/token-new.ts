@@ -1,4 +1,5 @@
-import { signToken } from '../auth/tokens.ts'
+import { signToken } from '../auth/signed-token.ts'
+import { checkSubject } from '../auth/token-principal.ts'
 import { parseDuration } from '../core/duration.ts'
 import { loadFromFlags } from './config-flags.ts'
 import { BAD_CONFIG, DONE } from './exit.ts'
@@ -29,9 +30,8 @@ export const configureTokenNew: Configure = (command, io, finish) => {
     if (ttlMs === undefined || ttlMs < 1000 || ttlMs > LONGEST_TTL) {
       throw usageFailure(`--ttl is a duration from 1s to 365d, not ${JSON.stringify(options.ttl)}.`, EXAMPLE)
     }
-    if (!/^[^\p{Cc}]{1,256}$/u.test(options.sub)) {
-      throw usageFailure('--sub has 1 to 256 characters and no control characters.', EXAMPLE)
-    }
+    const refusal = checkSubject(options.sub)
+    if (refusal !== undefined) throw usageFailure(`--sub is refused: ${refusal}`, EXAMPLE)
     const { secrets, issuer, audience, claim } = loadFromFlags(command, io).config.auth.jwt
     const [secret] = secrets
     if (secret === undefined) {

@@ -12,7 +12,7 @@ export const configureTopics: Configure = (command, io, finish) => {
   addHubFlags(command)
   command.option('--json', 'one JSON object a line')
   command.action(async (patterns: string[], options: { url?: string; json?: true }) => {
-    const hub = hubClient(options, io)
+    const hub = hubClient('topics', options, io)
     let page: string | undefined
     do {
       const query = new URLSearchParams(patterns.map((pattern) => ['pattern', pattern]))

@@ -7,10 +7,14 @@ type From = (key: string) => string
 
 const MAKE_A_KEY = "mcp-sse key new admin --admin --publish '**' --subscribe '**' --save"
 
-/** What would leave a hub open by accident, or locked without anyone having meant it, as sentences. */
-export function accessProblems({ hosts, auth }: Config, from: From): string[] {
+/**
+ * What would leave a hub open by accident, or locked without anyone having meant it, as sentences. A hub that is `closed`
+ * without credentials can do neither.
+ */
+export function accessProblems({ hosts, auth }: Config, from: From, closed = false): string[] {
   const problems: string[] = []
   const credentials = hasCredentials(auth)
+  if (closed && !credentials) return problems
   const reachable = hosts.filter((host) => !isLoopback(host))
   if (reachable.length > 0 && !credentials && !auth.open) {
     problems.push(

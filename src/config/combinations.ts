@@ -5,15 +5,17 @@ import { formatDuration } from './duration.ts'
 /** Bun closes a socket that was quiet for 255 s at the latest (1.4.5), so a heartbeat has to come well before that. */
 const HEARTBEAT_CEILING_MS = 240_000
 
-export interface Limits {
+export interface Circumstances {
   /** Descriptors this process may open, if known. */
   descriptors: number | undefined
+  /** As in `ConfigSources`. */
+  closed: boolean
 }
 
 /** Values that are fine one by one and impossible together, as sentences. `from` names where a key got its value. */
 export function impossibleCombinations(
   config: Config,
-  { descriptors }: Limits,
+  { descriptors, closed }: Circumstances,
   from: (key: string) => string,
 ): string[] {
   const { stream, limits, retention } = config
@@ -40,5 +42,5 @@ export function impossibleCombinations(
       `${from('retention.topics')}: retention.topics has the pattern ${JSON.stringify(repeated)} twice; the second would never count. Remove one.`,
     )
   }
-  return [...problems, ...accessProblems(config, from)]
+  return [...problems, ...accessProblems(config, from, closed)]
 }

@@ -1,20 +1,9 @@
 import { HubError } from '../core/errors.ts'
+import type { ConfiguredKey } from './config.ts'
 import { configKeys } from './keys.ts'
 
-/** A `[[auth.keys]]` table as a person would write it. */
-export interface KeyBlock {
-  name: string
-  /** 64 hexadecimal digits. */
-  sha256: string
-  publish: readonly string[]
-  subscribe: readonly string[]
-  admin: boolean
-  /** Milliseconds since 1970; `undefined`: never. */
-  expires: number | undefined
-}
-
-/** The lines of one key, each with its line break. */
-export function keyBlock({ name, sha256, publish, subscribe, admin, expires }: KeyBlock): string {
+/** The `[[auth.keys]]` table of one key as a person would write it, each line with its line break. */
+export function keyBlock({ name, sha256, publish, subscribe, admin, expires }: ConfiguredKey): string {
   const lines = [
     '[[auth.keys]]',
     `name = ${JSON.stringify(name)}`,
@@ -31,7 +20,7 @@ export function keyBlock({ name, sha256, publish, subscribe, admin, expires }: K
  * `text`, a TOML file, with one key more at its end and nothing else touched. The result was read again and is what was
  * meant. @throws HubError `invalid-config` when the file cannot take it, naming `file`
  */
-export function addKey(text: string, key: KeyBlock, file: string): string {
+export function addKey(text: string, key: ConfiguredKey, file: string): string {
   const before = keysOf(text, file)
   if (before.some(({ name }) => name === key.name)) {
     throw refused(`${file} has a key ${key.name} already. Choose another name, or revoke that one first.`)

@@ -22,6 +22,11 @@ export function configKeys(): Key[] {
   return collect(configSchema, [])
 }
 
+/** Those that a reload takes over. `auth.open` is none, because it goes with where the hub listens. */
+export function reloadedKeys(): Key[] {
+  return configKeys().filter((key) => key.meta.reloads)
+}
+
 function collect(object: z.ZodObject, above: readonly string[]): Key[] {
   return Object.entries(object.shape).flatMap(([part, schema]) => {
     const path = [...above, part]

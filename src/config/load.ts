@@ -12,7 +12,7 @@ import { findConfigFile, readConfigFile, readSettingsText } from './file.ts'
 import { configKeys, type Key } from './keys.ts'
 import { readableWarning } from './readable.ts'
 import type { Settings } from './schema.ts'
-import type { Setting } from './setting.ts'
+import { type Setting, withoutUrlSecrets } from './setting.ts'
 import type { Environment } from './variable.ts'
 
 const MOST_CONNECTIONS = 10_000
@@ -27,6 +27,11 @@ export interface ConfigSources {
   configFile?: string | undefined
   /** `--env-file`: variables of this file count where the environment has none. */
   envFile?: string | undefined
+  /**
+   * Without credentials nobody is to get in: the hub that runs had some. What must not happen to an open hub is then no
+   * reason to go on with a credential that was taken away.
+   */
+  closed?: boolean
   platform?: NodeJS.Platform
   /** Descriptors this process may open; read from the system if absent. */
   descriptors?: number | undefined
@@ -56,7 +61,7 @@ export interface LoadedConfig {
  * @throws HubError `invalid-config`, with every problem on a line of its own.
  */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
-  const { env, cwd, flags = {}, platform = process.platform } = sources
+  const { env, cwd, flags = {}, closed = false, platform = process.platform } = sources
   const keys = configKeys()
   const problems: string[] = []
   const warnings: string[] = []
@@ -109,7 +114,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   }
   const config = configFrom(values, machine, cwd)
   const from = (key: string) => settings.get(key)?.origin ?? 'default'
-  problems.push(...impossibleCombinations(config, { descriptors }, from))
+  problems.push(...impossibleCombinations(config, { descriptors, closed }, from))
   if (problems.length > 0) throw new HubError('invalid-config', problems.join('\n'))
 
   const computed: Record<string, string> = {
@@ -121,7 +126,10 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     const text = given === undefined || typeof given === 'string' ? given : JSON.stringify(given)
     return {
       key,
-      value: (text && key.meta.secret ? '(secret)' : text) ?? key.meta.default ?? computed[key.name],
+      value:
+        (text && key.meta.secret ? '(secret)' : text && withoutUrlSecrets(text)) ??
+        key.meta.default ??
+        computed[key.name],
       origin: from(key.name),
     }
   })

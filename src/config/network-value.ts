@@ -49,7 +49,10 @@ export function hostHeaders() {
     const url = text.includes('/') || text.includes('@') ? null : URL.parse(`http://${text}`)
     // A default port is dropped by the parser and means the same as none only to browsers, so the text itself counts.
     if (url?.host && url.pathname === '/' && url.search === '' && url.hash === '' && !text.includes('*')) {
-      return { value: text.toLowerCase() }
+      const header = text.toLowerCase()
+      // Otherwise no browser sends it: it would never match.
+      if (url.host === header || `${url.host}:80` === header) return { value: header }
+      return { reason: `Did you mean ${url.host}?` }
     }
     const meant = URL.parse(text)?.host
     return { reason: text.includes('//') && meant ? `Did you mean ${meant}?` : '' }

@@ -11,7 +11,7 @@ const MIB = 1024 * KIB
 const LONGEST_TIMER = 24 * DAY
 
 /** What a key's own lines add to what its kind of value already knows. */
-type About = Pick<KeyMeta, 'description' | 'defaultText' | 'example' | 'env'>
+type About = Pick<KeyMeta, 'description' | 'defaultText' | 'example' | 'env' | 'reloads'>
 
 function key<Schema extends z.ZodType>(value: Schema, initial: string | readonly string[], about: About) {
   const text = typeof initial === 'string' ? initial : initial.join(',')
@@ -44,18 +44,21 @@ export const configSchema = z.strictObject({
     defaultText: 'pages on this machine; with credentials those that send one',
     example: '["https://app.example"]',
     env: 'CORS_ORIGIN',
+    reloads: true,
   }),
   public_url: unset(publicUrl(), {
     description:
       'Where clients find the hub when that is behind a proxy. Its host is answered to, and tickets link to it.',
     defaultText: 'as each request names it',
     example: '"https://events.example"',
+    reloads: true,
   }),
   allowed_hosts: unset(hostHeaders(), {
     description:
       'More names by which the hub is asked, besides those of this machine and of `public_url`. Counts without credentials only: other names are refused then, because a page can point its own name here.',
     defaultText: 'none',
     example: '["events.lan", "hub.internal:3000"]',
+    reloads: true,
   }),
   data_dir: unset(path(), {
     description: 'Directory of the event log; one process at a time uses it.',
@@ -119,52 +122,62 @@ export const configSchema = z.strictObject({
     key: unset(bearerKey(), {
       description: 'One key that may do everything, sent as `Authorization: Bearer`.',
       defaultText: 'none',
+      reloads: true,
     }),
     keys: key(apiKeys(), '[]', {
       description:
         'Keys that may do what their patterns say. `mcp-sse key new` makes them; the hub keeps only what proves them.',
       example: `[{ name = "ci", sha256 = "${'0'.repeat(64)}", publish = ["builds/**"], expires = "2030-01-01" }]`,
+      reloads: true,
     }),
     anonymous: z.strictObject({
       publish: unset(patterns(), {
         description: 'Topics that anyone may publish to without a credential, once there are credentials.',
         defaultText: 'none',
         example: '["feedback"]',
+        reloads: true,
       }),
       subscribe: unset(patterns(), {
         description: 'Topics that anyone, and every page, may read without a credential, once there are credentials.',
         defaultText: 'none',
         example: '["public/**"]',
+        reloads: true,
       }),
     }),
     jwt: z.strictObject({
       secret: unset(signingSecrets(), {
         description: 'Secrets of tokens signed with HS256: the first signs (`mcp-sse token new`), all verify.',
         defaultText: 'none',
+        reloads: true,
       }),
       jwks: unset(keySet(), {
         description: 'The public keys of the issuer of tokens (JWKS). Needs `auth.jwt.issuer` and `auth.jwt.audience`.',
         defaultText: 'none',
         example: '"https://login.example/.well-known/jwks.json"',
+        reloads: true,
       }),
       issuer: unset(claimText('the text of the claim iss'), {
         description: 'Tokens must have been issued by this one.',
         defaultText: 'not checked',
         example: '"https://login.example"',
+        reloads: true,
       }),
       audience: unset(claimText('one text of the claim aud'), {
         description: 'Tokens must be meant for this one.',
         defaultText: 'not checked',
         example: '"events"',
+        reloads: true,
       }),
       claim: key(claimText('the name of a claim'), 'events', {
         description:
           'The claim with what the bearer may do: {"publish": […], "subscribe": […], "types": […], "admin": …}.',
+        reloads: true,
       }),
       cookie: unset(cookieName(), {
         description: 'The cookie that may hold a token, for pages of this origin and of those in CORS_ORIGIN.',
         defaultText: 'none',
         example: '"__Host-events"',
+        reloads: true,
       }),
     }),
   }),
@@ -188,6 +201,7 @@ export const configSchema = z.strictObject({
     }),
     trusted_proxies: key(ranges(), ['127.0.0.0/8', '::1'], {
       description: 'Proxies whose X-Forwarded-For and Forwarded say who the client is; nobody else is believed.',
+      reloads: true,
     }),
     pending_bytes: key(size({ min: 8 * MIB, max: 2 ** 34 }), '32MiB', {
       description: 'Bytes of events accepted and not yet durable; above that publishers are told to come back.',

@@ -31,7 +31,8 @@ export function readSecretFile(
     return { value: form === 'lines' ? text.split(/\r?\n/) : text, warning }
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    // Not which: what is no file may be the secret itself.
     const reason = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`
-    return { problem: `${variable}: ${file} ${reason}. Name a readable file that holds the secret.` }
+    return { problem: `${variable}: the file it names ${reason}. Name a readable file that holds the secret.` }
   }
 }

@@ -13,7 +13,12 @@ const MAX_SHOWN = 200
 export function refusal(setting: Setting, sentence: string, isSecret = false): string {
   if (isSecret) return `${setting.origin}: ${setting.key} is refused; ${sentence}`
   const value = typeof setting.value === 'string' ? setting.value : (JSON.stringify(setting.value) ?? 'nothing')
-  const named = value.replaceAll(/\/\/[^/@\s]*@/g, '//…@')
+  const named = withoutUrlSecrets(value)
   const shown = named.length > MAX_SHOWN ? `${named.slice(0, MAX_SHOWN)}…` : named
   return `${setting.origin}: ${setting.key} = ${shown} is refused; ${sentence}`
+}
+
+/** URLs without user, password and query, where operators put secrets. */
+export function withoutUrlSecrets(text: string): string {
+  return text.replaceAll(/\/\/[^/@\s]*@/g, '//…@').replaceAll(/(:\/\/[^\s?"]*)\?[^\s"]*/g, '$1?…')
 }

@@ -22,6 +22,8 @@ export interface KeyMeta {
   env?: string
   /** Never shown, no flag, a `…_FILE` variable beside its own. */
   secret?: SecretForm
+  /** A reload takes it over; others need a restart. */
+  reloads?: boolean
   /** The keys of each table, when the value is a list of them. */
   tableKeys?: readonly string[]
 }

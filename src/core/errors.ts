@@ -35,7 +35,6 @@ export const errorCodes = [
   'overloaded',
   'rate-limited',
   'issuer-unavailable',
-  'too-many-connections',
   'draining',
   'disk-full',
   // the log

@@ -97,10 +97,10 @@ describe('a key in an URL, which logs will have,', () => {
 })
 
 describe('who shows nothing', () => {
-  test('is local in open mode, whatever else is shown', () => {
-    for (const shown of [{ kind: 'none' } as const, bearer('x'), parameter('x')]) {
-      expect(authority().recognise(shown)).toMatchObject({ id: 'local', grants: { admin: true } })
-    }
+  test('is nobody here without credentials: only the rule, which saw the origin, says who is local', async () => {
+    expect(await refusalOf(() => authority().recognise({ kind: 'none' }))).toBe('credential-missing shown')
+    for (const shown of [bearer('x'), parameter('x')])
+      expect(await refusalOf(() => authority().recognise(shown))).toBe('credential-invalid key')
   })
 
   test('is refused once there are credentials', async () => {

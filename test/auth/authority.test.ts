@@ -2,9 +2,9 @@ import { beforeAll, describe, expect, test } from 'bun:test'
 import { newApiKey } from '../../src/auth/api-keys.ts'
 import type { Authority } from '../../src/auth/authority.ts'
 import type { Presented } from '../../src/auth/presented.ts'
-import { signToken } from '../../src/auth/tokens.ts'
+import { signToken } from '../../src/auth/signed-token.ts'
 import { type GrantsDocument, parseGrants } from '../../src/core/grants.ts'
-import type { Principal } from '../../src/core/principal.ts'
+import { LOCAL, type Principal } from '../../src/core/principal.ts'
 import { authority, HMAC_SECRET, keyNamed, tokenSettings } from '../support/authority.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 
@@ -28,7 +28,7 @@ async function ticketOf(who: Authority, asker: Principal): Promise<Principal> {
   return by(who, { kind: 'ticket', text: (await who.issueTicket(asker, { topics: ['orders/**'] })).ticket })
 }
 
-let local: Principal
+const local = LOCAL
 let anonymous: Principal
 let holder: Principal
 let bearer: Principal
@@ -38,7 +38,6 @@ let localTicket: Principal
 beforeAll(async () => {
   const grants = { subscribe: ['orders/**'] }
   const text = await signToken(HMAC_SECRET, { sub: 'alice', grants }, { now, ttlMs: 7_200_000 })
-  local = await by(open, { kind: 'none' })
   anonymous = await by(readable(['orders/**']), { kind: 'none' })
   holder = await by(reading, { kind: 'bearer', text: key })
   bearer = await by(reading, { kind: 'bearer', text })

@@ -340,3 +340,12 @@ test.each([
 ])('keys at %s stop the start', (source) => {
   expect(() => trusting(source, new ManualClock())).toThrow('auth.jwt.jwks is')
 })
+
+test.each([
+  'http://localhost:1/keys',
+  'http://login.localhost:1/keys',
+  'http://127.0.0.2:1/keys',
+  'http://[::1]:1/keys',
+])('keys at %s, on this machine, are believed without TLS', (source) => {
+  expect(trusting(source, new ManualClock()).open).toBe(false)
+})

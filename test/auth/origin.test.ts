@@ -1,8 +1,18 @@
 import { describe, expect, test } from 'bun:test'
 import { parseHost } from '../../src/auth/host.ts'
-import { isLocalOrigin, Origins } from '../../src/auth/origin.ts'
+import { Origins } from '../../src/auth/origin.ts'
 
-describe('an origin', () => {
+const origins = new Origins({
+  publicUrl: 'https://events.example',
+  corsOrigins: ['https://app.example', 'https://app.example:8443', 'chrome-extension://abcdef'],
+})
+
+function classOf(headers: Record<string, string>, host = 'hub.example:3000', navigation = false) {
+  const { class: found, cookies } = origins.of(new Headers(headers), parseHost(host)!, navigation)
+  return cookies ? `${found} with cookies` : found
+}
+
+describe('an Origin header', () => {
   test.each([
     'http://localhost:5173',
     'https://localhost',
@@ -10,7 +20,7 @@ describe('an origin', () => {
     'http://127.0.0.1:3000',
     'http://127.9.8.7',
     'http://[::1]:3000',
-  ])('%s is local', (origin) => expect(isLocalOrigin(origin)).toBe(true))
+  ])('%s is local', (origin) => expect(classOf({ origin })).toBe('local'))
 
   test.each([
     'null',
@@ -29,18 +39,8 @@ describe('an origin', () => {
     'ftp://localhost',
     'file://',
     'localhost',
-  ])('%p is not', (origin) => expect(isLocalOrigin(origin)).toBe(false))
+  ])('%p is foreign', (origin) => expect(classOf({ origin })).toBe('foreign'))
 })
-
-const origins = new Origins({
-  publicUrl: 'https://events.example',
-  corsOrigins: ['https://app.example', 'https://app.example:8443', 'chrome-extension://abcdef'],
-})
-
-function classOf(headers: Record<string, string>, host = 'hub.example:3000', navigation = false) {
-  const { class: found, cookies } = origins.of(new Headers(headers), parseHost(host)!, navigation)
-  return cookies ? `${found} with cookies` : found
-}
 
 describe('of a request', () => {
   test.each([
@@ -53,6 +53,9 @@ describe('of a request', () => {
     ['http://hub.example:3001', 'hub.example:3000', 'foreign'],
     ['http://hub.example', 'hub.example:443', 'foreign'],
     ['http://events.example', 'backend:3000', 'foreign'],
+    // Whoever answers for the name on plain http would publish with the cookie of https.
+    ['http://events.example', 'events.example', 'foreign'],
+    ['http://events.example:3000', 'events.example:3000', 'own with cookies'],
     ['https://app.example', 'hub.example', 'listed with cookies'],
     ['https://app.example:8443', 'hub.example', 'listed with cookies'],
     ['chrome-extension://abcdef', 'hub.example', 'listed with cookies'],

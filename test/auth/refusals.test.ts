@@ -17,10 +17,10 @@ test('the operator reads which check failed, once in ten seconds with a count of
     check: 'signature',
     route,
     principal: undefined,
-    address: '203.0.113.9',
+    address: () => '203.0.113.9',
   } as const
   for (let index = 0; index < 1000; index++) refusals.note(signature)
-  refusals.note({ code: 'forbidden', check: undefined, route, principal: 'key:ci', address: '' })
+  refusals.note({ code: 'forbidden', check: undefined, route, principal: 'key:ci', address: () => '' })
   expect(lines).toEqual([
     'refused credential-invalid (signature): POST /events/… from 203.0.113.9',
     'refused forbidden: POST /events/… by key:ci',

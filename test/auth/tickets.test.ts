@@ -4,11 +4,12 @@ import { decodeJwt, SignJWT } from 'jose'
 import { newApiKey } from '../../src/auth/api-keys.ts'
 import type { Authority } from '../../src/auth/authority.ts'
 import { TICKET_TYPE } from '../../src/auth/jws.ts'
+import { signToken } from '../../src/auth/signed-token.ts'
 import { DEFAULT_TICKET_MS, MAX_TICKET_LENGTH, MAX_TICKET_MS } from '../../src/auth/tickets.ts'
-import { CLOCK_LEEWAY_S, signToken } from '../../src/auth/tokens.ts'
+import { CLOCK_LEEWAY_S } from '../../src/auth/tokens.ts'
 import { HubError } from '../../src/core/errors.ts'
 import { type GrantsDocument, grantsDocument, parseGrants } from '../../src/core/grants.ts'
-import type { Principal } from '../../src/core/principal.ts'
+import { LOCAL, type Principal } from '../../src/core/principal.ts'
 import { authority, HMAC_SECRET, keyNamed, refusalOf, tokenSettings } from '../support/authority.ts'
 import { Issuer, signingKey } from '../support/issuer.ts'
 import { ManualClock } from '../support/manual-clock.ts'
@@ -329,8 +330,7 @@ describe('who has no credential may have a ticket too:', () => {
 
   test('local in open mode; it is what it says, also there', async () => {
     const open = authority({}, { clock })
-    const local = await open.recognise({ kind: 'none' })
-    const { ticket } = await open.issueTicket(local, { topics: ['a'], sub: 'tab-1' })
+    const { ticket } = await open.issueTicket(LOCAL, { topics: ['a'], sub: 'tab-1' })
     expect(await use(open, ticket)).toMatchObject({ id: 'sub:tab-1', limited: true, grants: { admin: false } })
     expect(readable(await use(open, ticket))).toEqual(['a'])
     const closed = authority({ key, anonymous }, { clock })

@@ -10,7 +10,7 @@ test('what gathers while a request is under way is sent when it ends, though not
     await answered.promise
     return Response.json({ events: [{}], cursor: 'abc.1' }, { status: 201 })
   })
-  const sender = new BatchSender(new HubClient(hub.url, undefined))
+  const sender = new BatchSender(new HubClient('publish', hub.url, undefined))
   await sender.add('{"data":1}', 1)
   sender.start()
   await until('the first request is under way', () => hub.requests.length === 1)

@@ -1,4 +1,4 @@
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import {
   chmodSync,
@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { runCommand } from '../support/command.ts'
-import { expectSecret, registerSecret } from '../support/secrets.ts'
+import { expectSecret, registerSecret, secret } from '../support/secrets.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
 const RELOAD = 'Try: systemctl reload mcp-sse, or kill -HUP <pid of the hub>\n'
@@ -154,6 +154,81 @@ test('a key that is typed where its name belongs is not repeated', async () => {
   }
 })
 
+test('--config names the file to make, list and revoke keys in; --save FILE is the same in one word', async () => {
+  using dir = tempDir()
+  const config = ['--config', 'hub.toml']
+  expect((await key(dir.path, ['new', 'a', '--publish', 'a', '--save', ...config])).exitCode).toBe(0)
+  expect((await key(dir.path, ['new', 'b', '--publish', 'a', '--save', 'hub.toml'])).exitCode).toBe(0)
+  expect((await key(dir.path, ['new', 'c', '--publish', 'a', '--save', 'hub.toml', ...config])).exitCode).toBe(0)
+  expect((await key(dir.path, ['list', ...config])).stdout).toBe('a  publish a\nb  publish a\nc  publish a\n')
+  expect((await key(dir.path, ['revoke', 'b', ...config])).stdout).toBe('b was removed from hub.toml.\n')
+  expect((await key(dir.path, ['list', ...config])).stdout).toBe('a  publish a\nc  publish a\n')
+  expect(filesIn(dir.path)).toEqual(['hub.toml'])
+})
+
+test.each([
+  ['without --save', [], '--config says which file --save adds it to, and there is no --save.'],
+  ['beside another --save', ['--save', 'other.toml'], '--save and --config name two files.'],
+])('key new --config %s is refused, and no key is made', async (_, save, says) => {
+  using dir = tempDir()
+  const ended = await key(dir.path, ['new', 'a', '--publish', 'a', '--config', 'hub.toml', ...save])
+  expect(ended).toMatchObject({
+    exitCode: 2,
+    stdout: '',
+    stderr: `mcp-sse: ${says}\nTry: mcp-sse key new NAME … --save --config hub.toml\n`,
+  })
+  expect(filesIn(dir.path)).toEqual([])
+})
+
+test.each([['MCP_SSE_AUTH_KEYS'], ['MCP_SSE_AUTH_KEYS_FILE']])(
+  'a key that %s hides is saved, and it says that it does not count',
+  async (variable) => {
+    using dir = tempDir()
+    const env = { [variable]: variable.endsWith('_FILE') ? '/nonexistent' : '[]' }
+    const hidden = await key(dir.path, ['new', 'a', '--publish', 'a', '--save'], env)
+    expect(hidden).toMatchObject({ exitCode: 0 })
+    expect(hidden.stderr).toStartWith(`mcp-sse: ${variable} is set and goes before the keys of mcp-sse.toml.\n`)
+    const seen = await key(dir.path, ['new', 'b', '--publish', 'a', '--save'], { MCP_SSE_AUTH_KEY: secret() })
+    expect(seen.stderr).toStartWith('mcp-sse: b is in mcp-sse.toml.')
+  },
+)
+
+describe('revoking the last credential says what the next start does', () => {
+  const NONE = 'it was the last credential of this configuration. A hub that runs lets nobody in once it has reloaded'
+  const NEXT = "Try: mcp-sse key new ci --publish 'builds/**' --save"
+  test.each([
+    ['a hub on this machine', '', {}, 'and the next start lets in everyone on this machine.'],
+    ['one that others reach', '', { HOST: '0.0.0.0' }, 'and the next start is refused.'],
+    ['anonymous rights that are left', '[auth.anonymous]\nsubscribe = ["a"]\n\n', {}, 'and the next start is refused.'],
+  ])('%s', async (_, file, env, says) => {
+    using dir = tempDir()
+    writeFileSync(join(dir.path, 'hub.toml'), `${file}[[auth.keys]]\nname = "ci"\nsha256 = "${'0'.repeat(64)}"\n`)
+    const { exitCode, stderr } = await key(dir.path, ['revoke', 'ci', '--config', 'hub.toml'], env)
+    expect(exitCode).toBe(0)
+    expect(stderr).toContain(`${NONE}, ${says}\n${NEXT} --config hub.toml, then systemctl reload`)
+  })
+
+  test.each([
+    ['another key', `[[auth.keys]]\nname = "b"\nsha256 = "${'1'.repeat(64)}"\n\n`, {}],
+    ['a secret of tokens', '', { MCP_SSE_AUTH_JWT_SECRET: secret() }],
+  ])('but not while %s is left', async (_, file, env) => {
+    using dir = tempDir()
+    const path = join(dir.path, 'mcp-sse.toml')
+    writeFileSync(path, `${file}[[auth.keys]]\nname = "ci"\nsha256 = "${'0'.repeat(64)}"\n`)
+    const { stderr } = await key(dir.path, ['revoke', 'ci'], env)
+    expect(stderr).toBe(`mcp-sse: until the hub has read the file again the key still works.\n${RELOAD}`)
+  })
+
+  test('and says so when it cannot tell, since the configuration is wrong', async () => {
+    using dir = tempDir()
+    const text = `port = 70000\n[[auth.keys]]\nname = "ci"\nsha256 = "${'0'.repeat(64)}"\n`
+    writeFileSync(join(dir.path, 'mcp-sse.toml'), text)
+    const { exitCode, stderr } = await key(dir.path, ['revoke', 'ci'])
+    expect(exitCode).toBe(0)
+    expect(stderr).toContain('cannot be told, because the configuration is wrong: mcp-sse.toml:1: port = 70000')
+  })
+})
+
 test('revoke says when there is no such file or key, and an end that has come shows in the list', async () => {
   using dir = tempDir()
   expect((await key(dir.path, ['revoke', 'ci'])).stderr).toStartWith('mcp-sse: There is no mcp-sse.toml')
@@ -165,7 +240,7 @@ test('revoke says when there is no such file or key, and an end that has come sh
   expect((await key(dir.path, ['list', '--config', 'conf/hub.toml'])).stdout).toBe(
     'old  admin  expired 2020-01-01T00:00:00.000Z\n',
   )
-  expect(await key(dir.path, ['revoke', 'ci', '--file', 'conf/hub.toml'])).toMatchObject({
+  expect(await key(dir.path, ['revoke', 'ci', '--config', 'conf/hub.toml'])).toMatchObject({
     exitCode: 1,
     stderr: 'mcp-sse: conf/hub.toml has no key ci.\nTry: mcp-sse key list\n',
   })

@@ -156,7 +156,8 @@ test('a refusal is the hub’s own sentence with its code, and where it stopped'
 
 test.each([
   [503, 'overloaded', 'curl URL/readyz'],
-  [401, 'unauthorized', 'MCP_SSE_KEY=<key> mcp-sse topics --url URL'],
+  [401, 'unauthorized', 'MCP_SSE_KEY=<key> mcp-sse publish <topic> <data> --url URL'],
+  [403, 'forbidden', 'MCP_SSE_KEY=<key> mcp-sse publish <topic> <data> --url URL'],
 ])('a refusal with %d (%s) ends in something to type', async (status, code, hint) => {
   await using hub = scriptedHub(() => problem(status, code, 'No.'))
   const { stderr } = await publish(hub.url, ['t', 'x'])

@@ -1,27 +1,38 @@
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Access } from '../../src/auth/access.ts'
+import { newApiKey } from '../../src/auth/api-keys.ts'
+import { accessSettings } from '../../src/cli/access-settings.ts'
 import { Reload } from '../../src/cli/reload.ts'
+import { configKeys } from '../../src/config/keys.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { HubError } from '../../src/core/errors.ts'
+import { LOCAL } from '../../src/core/principal.ts'
 import { createLogLines } from '../../src/daemon/log-lines.ts'
+import { refusalOf, TICKET_SECRET } from '../support/authority.ts'
+import { registerSecret, secret } from '../support/secrets.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
-const table = (name: string, digit: string, more = '') =>
-  `[[auth.keys]]\nname = "${name}"\nsha256 = "${digit.repeat(64)}"\npublish = ["a"]\n${more}`
+const keyTable = (name: string, sha256: string, more = '') =>
+  `[[auth.keys]]\nname = "${name}"\nsha256 = "${sha256}"\npublish = ["a"]\n${more}`
+const table = (name: string, digit: string, more = '') => keyTable(name, digit.repeat(64), more)
 
 /** A reload over a file that the test changes. */
 function reloadOf(dir: string, text: string, env: Record<string, string> = {}) {
   const path = join(dir, 'mcp-sse.toml')
   const write = (changed: string) => writeFileSync(path, changed, { mode: 0o600 })
   write(text)
-  const load = () => loadConfig({ mode: 'source', cwd: dir, env: { HOME: dir, ...env }, descriptors: 1000 })
+  const load = (closed: boolean) =>
+    loadConfig({ mode: 'source', cwd: dir, env: { HOME: dir, ...env }, descriptors: 1000, closed })
   const said: string[] = []
   const applied: string[][] = []
+  const access = new Access(accessSettings(load(false).config, TICKET_SECRET), { now: Date.now, report: () => {} })
   const reload = new Reload({
-    loaded: load(),
+    loaded: load(false),
     load,
-    apply: async ({ config }) => {
+    apply: async ({ config }, closed) => {
+      access.replace(accessSettings(config, TICKET_SECRET, closed))
       applied.push(config.auth.keys.map((key) => key.name))
     },
     lines: createLogLines({ level: 'info', write: (line) => said.push(line) }),
@@ -29,6 +40,7 @@ function reloadOf(dir: string, text: string, env: Record<string, string> = {}) {
   return {
     said,
     applied,
+    access,
     async to(changed: string) {
       write(changed)
       said.length = 0
@@ -74,15 +86,48 @@ describe('a reload', () => {
     expect(await to(table('a', '0'))).toEqual(['reloaded: nothing has changed'])
   })
 
-  test('never opens a hub that had credentials: an emptied file is refused', async () => {
+  test.each([
+    ['an emptied file', '', {}, 'lets in everyone on this machine'],
+    ['open to all', '[auth]\nopen = true\n', {}, 'lets in everyone who can reach it (auth.open)'],
+    ['a hub that other machines reach', '', { HOST: '0.0.0.0' }, 'is refused'],
+    ['what only tokens need', '[auth.jwt]\nissuer = "i"\naudience = "a"\ncookie = "c"\n', {}, 'is refused'],
+  ])('that takes away the last credential lets nobody in and opens nothing: %s', async (_, text, env, start) => {
+    using dir = tempDir()
+    const { key, sha256 } = newApiKey()
+    const { to, access } = reloadOf(dir.path, keyTable('a', sha256), env)
+    const holder = await access.authority.recognise({ kind: 'bearer', text: registerSecret(key) })
+    const said = await to(text)
+    expect(said[0]).toStartWith('reloaded: keys removed a')
+    expect(said.at(-1)).toBe(
+      `no credential is left, so nobody gets in: make one with \`mcp-sse key new ci --publish 'builds/**' --save\` and reload. A start without one ${start}.`,
+    )
+    expect(access.mode).toBe('credentials')
+    expect(access.judge(holder)).toBe('credential-revoked')
+    expect(access.judge(LOCAL)).toBe('credential-revoked')
+    for (const presented of [{ kind: 'none' }, { kind: 'bearer', text: key }] as const) {
+      expect(await refusalOf(() => access.authority.recognise(presented))).toMatch(/^credential-(missing|invalid) /)
+    }
+    // Not the one after that either.
+    expect((await to(text)).at(-1)).toContain('nobody gets in')
+    expect(access.mode).toBe('credentials')
+    expect((await to(table('b', '1')))[0]).toStartWith('reloaded: keys added b')
+    expect(access.authority.open).toBe(false)
+  })
+
+  test('that leaves what anonymous callers may do says that this still counts', async () => {
+    using dir = tempDir()
+    const anonymous = '[auth.anonymous]\nsubscribe = ["public/**"]\n'
+    const { to, access } = reloadOf(dir.path, anonymous + table('a', '0'))
+    expect((await to(anonymous)).at(-1)).toContain('nobody gets in, but for what auth.anonymous allows: make one')
+    expect(await access.authority.recognise({ kind: 'none' })).toMatchObject({ id: 'anonymous' })
+  })
+
+  test('with credentials that are left is checked as a start is', async () => {
     using dir = tempDir()
     const { to, applied } = reloadOf(dir.path, table('a', '0'))
-    for (const text of ['', '[auth]\nopen = true\n']) {
-      expect(await to(text)).toEqual([
-        'the configuration was not reloaded and everything goes on as before:',
-        '  This would take away the last credential and let everyone in. If that is meant, start the hub again.',
-      ])
-    }
+    expect((await to(`[auth.jwt]\nissuer = "i"\n${table('a', '0')}`)).join()).toContain(
+      'auth.jwt.issuer is about tokens',
+    )
     expect(applied).toEqual([])
   })
 
@@ -92,6 +137,7 @@ describe('a reload', () => {
     expect((await to('[auth]\nopen = true\n'))[1]).toContain('auth.open is taken over only by a start')
     expect(await to(table('a', '0'))).toEqual(['reloaded: keys added a'])
     expect(applied).toEqual([['a']])
+    expect((await to('')).at(-1)).toContain('nobody gets in')
   })
 
   test('that cannot be applied is said, and the one before still counts', async () => {
@@ -115,5 +161,51 @@ describe('a reload', () => {
     fails = false
     await reload.run()
     expect(said.at(-1)).toBe('reloaded: keys added b; keys removed a')
+  })
+})
+
+describe('what is said to be taken over by a reload is what decides who may come in:', () => {
+  const SECRETS: Record<string, string> = {
+    'auth.key': secret(),
+    'auth.keys': `[{ name = "other", sha256 = "${'5'.repeat(64)}" }]`,
+    'auth.jwt.secret': secret(),
+  }
+  const SAMPLES: Record<string, string> = {
+    cors_origin: 'https://a.example',
+    public_url: 'https://events.example',
+    allowed_hosts: 'events.lan',
+    'limits.trusted_proxies': '10.0.0.0/8',
+    'auth.anonymous.publish': 'feedback',
+    'auth.anonymous.subscribe': 'public/**',
+    'auth.jwt.jwks': 'https://login.example/keys',
+    'auth.jwt.issuer': 'another',
+    'auth.jwt.audience': 'another',
+    'auth.jwt.claim': 'hub',
+    'auth.jwt.cookie': 'session',
+    host: '127.0.0.2',
+    data_dir: 'elsewhere',
+    log_level: 'warn',
+    durability: 'memory',
+    'retention.topics': '[{ pattern = "a", max_events = 5 }]',
+    ...SECRETS,
+  }
+  const OF_KIND: Record<string, string> = { '<number>': '77', '<duration>': '7s', '<size>': '9MiB' }
+  const BASE = {
+    MCP_SSE_AUTH_JWT_SECRET: secret(),
+    MCP_SSE_AUTH_JWT_ISSUER: 'issuer',
+    MCP_SSE_AUTH_JWT_AUDIENCE: 'audience',
+  }
+  const settings = (env: Record<string, string>) =>
+    accessSettings(
+      loadConfig({ mode: 'source', cwd: '/', env: { HOME: '/nonexistent', ...env } }).config,
+      TICKET_SECRET,
+    )
+
+  // auth.open decides it too, and goes with the addresses of the start.
+  const keys = configKeys().filter(({ name }) => name !== 'auth.open')
+  test.each(keys.map((key) => [key.name, key] as const))('%s', (name, { env, meta }) => {
+    const value = SAMPLES[name] ?? OF_KIND[meta.placeholder]!
+    const changed = !Bun.deepEquals(settings({ ...BASE, [env]: value }), settings(BASE))
+    expect(changed).toBe(meta.reloads === true)
   })
 })

@@ -55,8 +55,15 @@ test.each([
   [
     ['config', 'check', '--port'],
     78,
-    "mcp-sse: Option '--port <number>' argument missing.\nTry: mcp-sse config --help\n",
+    "mcp-sse: Option '--port <number>' argument missing.\nTry: mcp-sse config check --help\n",
   ],
+  [['key', 'new'], 2, "mcp-sse: Missing required argument 'name'.\nTry: mcp-sse key new --help\n"],
+  [
+    ['key', 'new', 'new', '--publsh', 'a'],
+    2,
+    "mcp-sse: Unknown option '--publsh'. Did you mean --publish?\nTry: mcp-sse key new --help\n",
+  ],
+  [['token', 'new'], 2, "mcp-sse: Required option '--sub <subject>' not specified.\nTry: mcp-sse token new --help\n"],
   [
     ['publish', 't', 'x', '--type'],
     2,
@@ -95,6 +102,49 @@ test('config check says ok and which file it read', async () => {
   })
   expect(stdout).toMatch(/^The configuration is ok \(file .*mcp-sse\.toml\)\.\n$/)
   expect([stderr, exitCode]).toEqual(['mcp-sse: MCP_SSE_PORT is not a setting and is ignored. Did you mean PORT?\n', 0])
+})
+
+test.each([
+  ['a file that is not there', 'nope.json', ': The file "'],
+  ['a file that is no set of keys', 'mcp-sse.toml', ': The file "'],
+  ['a loopback address that is not written as one', 'http://[::ffff:127.0.0.1]:1/jwks', ': auth.jwt.jwks is'],
+])(
+  'config check refuses keys of an issuer in %s as serve does, under the name of the variable',
+  async (_, jwks, says) => {
+    const env = {
+      MCP_SSE_AUTH_JWT_JWKS: jwks,
+      MCP_SSE_AUTH_JWT_ISSUER: 'i',
+      MCP_SSE_AUTH_JWT_AUDIENCE: 'a',
+      PORT: '0',
+      MCP_SSE_DURABILITY: 'memory',
+    }
+    const checked = await run(['config', 'check'], { env, file: '' })
+    expect(checked).toMatchObject({ exitCode: 78, stdout: '' })
+    expect(checked.stderr).toStartWith(`mcp-sse: MCP_SSE_AUTH_JWT_JWKS${says}`)
+    const served = await run(['serve'], { env, file: '' })
+    expect(served.exitCode).toBe(78)
+    // Each ran in a directory of its own.
+    expect(served.stderr.replace(/".*"/, '')).toBe(checked.stderr.replace(/".*"/, ''))
+  },
+)
+
+test('config check refuses a key of tickets that serve could not start with', async () => {
+  using dir = tempDir()
+  writeFileSync(join(dir.path, 'ticket.key'), 'short', { mode: 0o600 })
+  const env = { DATA_DIR: dir.path, PORT: '0' }
+  for (const verb of [['config', 'check'], ['serve']]) {
+    const ended = await run(verb, { env })
+    expect(ended).toMatchObject({ exitCode: 78, stderr: expect.stringContaining('is not the key of tickets') })
+  }
+})
+
+test('config check asks no issuer: one that does not answer is no reason not to start', async () => {
+  const env = {
+    MCP_SSE_AUTH_JWT_JWKS: 'http://login.localhost:1/jwks',
+    MCP_SSE_AUTH_JWT_ISSUER: 'i',
+    MCP_SSE_AUTH_JWT_AUDIENCE: 'a',
+  }
+  expect(await run(['config', 'check'], { env })).toMatchObject({ exitCode: 0, stderr: '' })
 })
 
 test('config print shows each value with its origin, as text and as JSON', async () => {

@@ -129,3 +129,21 @@ test('a URL with a password is refused without showing it', async () => {
   const ended = await refused(['topics', '--url', `http://me:${hidden}@127.0.0.1:9`], hidden, { cwd: dir.path })
   expect(ended).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('the key goes to MCP_SSE_KEY') })
 })
+
+test('a secret that stands where a path, a name or a URL belongs is not repeated', async () => {
+  using dir = tempDir()
+  const cwd = dir.path
+  const hidden = secret()
+  const inUrl = `https://login.example/keys?token=${hidden}`
+  const jwt = { MCP_SSE_AUTH_JWT_ISSUER: 'https://login.example', MCP_SSE_AUTH_JWT_AUDIENCE: 'hub' }
+  const file = await refused(['config', 'check'], hidden, { cwd, env: { MCP_SSE_AUTH_KEY_FILE: hidden } })
+  expect(file.stderr).toContain('MCP_SSE_AUTH_KEY_FILE: the file it names does not exist')
+  const printed = await refused(['config', 'print', '--json'], hidden, {
+    cwd,
+    env: { ...jwt, MCP_SSE_AUTH_JWT_JWKS: inUrl },
+  })
+  expect(printed.stdout).toContain('https://login.example/keys?…')
+  await refused(['config', 'check'], hidden, { cwd, env: { ...jwt, MCP_SSE_AUTH_JWT_JWKS: `ftp${inUrl}` } })
+  await refused(['key', 'revoke', `mcpsse_${hidden}`], hidden, { cwd })
+  await refused(['topics', '--url', `ht!tp://user:${hidden}@hub.example`], hidden, { cwd })
+})

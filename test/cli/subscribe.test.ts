@@ -110,7 +110,7 @@ test('a refusal ends it, also when it comes on a reconnect', async () => {
   const { stderr, exitCode } = await subscribe(later.url, [])
   expect(exitCode).toBe(1)
   expect(stderr).toEndWith(
-    `mcp-sse: The key has expired. [unauthorized]\nTry: MCP_SSE_KEY=<key> mcp-sse topics --url ${later.url}\n`,
+    `mcp-sse: The key has expired. [unauthorized]\nTry: MCP_SSE_KEY=<key> mcp-sse subscribe <pattern> --url ${later.url}\n`,
   )
 })
 

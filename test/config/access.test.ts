@@ -177,6 +177,7 @@ test.each([
     { MCP_SSE_ALLOWED_HOSTS: 'https://a.example' },
     'without http://. Did you mean a.example?',
   ],
+  ['allowed_hosts with half an address', { MCP_SSE_ALLOWED_HOSTS: '127.1:80' }, 'Did you mean 127.0.0.1?'],
   ['allowed_hosts with a wildcard', { MCP_SSE_ALLOWED_HOSTS: '*.example' }, 'allowed_hosts = *.example is refused'],
   [
     'limits.trusted_proxies',

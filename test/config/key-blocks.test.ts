@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { addKey, type KeyBlock, removeKey } from '../../src/config/key-blocks.ts'
+import type { ConfiguredKey } from '../../src/config/config.ts'
+import { addKey, removeKey } from '../../src/config/key-blocks.ts'
 import { HubError } from '../../src/core/errors.ts'
 
 const FILE = 'mcp-sse.toml'
 
-function block(name: string, more: Partial<KeyBlock> = {}): KeyBlock {
+function block(name: string, more: Partial<ConfiguredKey> = {}): ConfiguredKey {
   return { name, sha256: 'a'.repeat(64), publish: ['a/**'], subscribe: [], admin: false, expires: undefined, ...more }
 }
 

@@ -41,6 +41,10 @@ test.each([
     { CORS_ORIGIN: '*,https://a.example' },
     'CORS_ORIGIN: cors_origin = *,https://a.example is refused; allowed is a list of origins such as https://app.example, or * alone.',
   ],
+  [
+    { MCP_SSE_ALLOWED_HOSTS: 'bücher.example' },
+    'MCP_SSE_ALLOWED_HOSTS: allowed_hosts = bücher.example is refused; allowed is a list of host names such as events.example or events.example:8080, without http://. Did you mean xn--bcher-kva.example?',
+  ],
   [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL: log_level = loud is refused; allowed is one of info, warn, error.'],
   [
     { MCP_SSE_DURABILITY: 'yes' },
