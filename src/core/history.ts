@@ -1,4 +1,4 @@
-import type { StoredEvent } from './event.ts'
+import { EVENT_OVERHEAD_BYTES, type StoredEvent } from './event.ts'
 import type { EventLog } from './event-log.ts'
 import type { Filter } from './filter.ts'
 import { resolveStart, type Start } from './start.ts'
@@ -14,17 +14,33 @@ export interface HistoryPage {
   truncated: boolean
 }
 
-const MAX_PAGE_BYTES = 8 * 1024 * 1024
+/** Where the memory of pages is counted while they are read: a page is there whole before its first byte is sent. */
+export interface PageRoom {
+  /** `look` looks into the log once, for a page that weighs `bytes` so far. It may wait for its turn, or be refused. */
+  step<T>(bytes: number, look: () => Promise<T>): Promise<T>
+}
+
+export interface HistoryQuery {
+  filter: Filter
+  start: Start | undefined
+  limit: number
+}
+
+/** `bytes` of all events together, before the last one. */
+export const MAX_PAGE_BYTES = 2 * 1024 * 1024
+/** `bytes` of the events of one look-up, before the last one. */
+export const STEP_BYTES = 256 * 1024
 /** Look-ups in the log for one answer from a start: a rare type in a long log is found over several requests. */
 const MAX_STEPS = 64
 
 /** A page of history: after the start, or without one the newest `limit`. */
 export async function readHistory(
   log: EventLog,
-  { filter, start, limit }: { filter: Filter; start: Start | undefined; limit: number },
+  { filter, start, limit }: HistoryQuery,
+  room: PageRoom,
 ): Promise<HistoryPage> {
-  if (!start || start.kind === 'now') return newest(log, filter, limit)
-  if (start.kind === 'last') return newest(log, filter, Math.min(limit, start.count))
+  if (!start || start.kind === 'now') return newest(log, filter, limit, room)
+  if (start.kind === 'last') return newest(log, filter, Math.min(limit, start.count), room)
   const { position: from, toldHorizon, truncated } = await begin(log, filter, start)
   const events: StoredEvent[] = []
   let position = from
@@ -32,7 +48,8 @@ export async function readHistory(
   let gap = truncated
   const head = log.head
   for (let step = 0; step < MAX_STEPS && position < head && events.length < limit && bytes < MAX_PAGE_BYTES; step++) {
-    const page = await log.read(position, filter, { events: limit - events.length, bytes: MAX_PAGE_BYTES - bytes })
+    const most = { events: limit - events.length, bytes: Math.min(STEP_BYTES, MAX_PAGE_BYTES - bytes) }
+    const page = await room.step(weight(bytes, events.length), () => log.read(position, filter, most))
     if (page.horizon.offset > position && page.horizon.offset > toldHorizon) gap = true
     for (const event of page.events) bytes += event.bytes
     events.push(...page.events)
@@ -41,7 +58,7 @@ export async function readHistory(
   return { events, cursor: log.generations.cursor(position), hasMore: position < log.head, truncated: gap }
 }
 
-async function newest(log: EventLog, filter: Filter, limit: number): Promise<HistoryPage> {
+async function newest(log: EventLog, filter: Filter, limit: number, room: PageRoom): Promise<HistoryPage> {
   const head = log.head
   const pages: StoredEvent[][] = []
   let count = 0
@@ -49,7 +66,8 @@ async function newest(log: EventLog, filter: Filter, limit: number): Promise<His
   let before = head + 1
   // To the end: a page without a start has no cursor to go on backwards from, and each step is short.
   while (before > 1 && count < limit && bytes < MAX_PAGE_BYTES) {
-    const page = await log.readLast(before, filter, { events: limit - count, bytes: MAX_PAGE_BYTES - bytes })
+    const most = { events: limit - count, bytes: Math.min(STEP_BYTES, MAX_PAGE_BYTES - bytes) }
+    const page = await room.step(weight(bytes, count), () => log.readLast(before, filter, most))
     pages.push(page.events)
     count += page.events.length
     for (const event of page.events) bytes += event.bytes
@@ -61,6 +79,10 @@ async function newest(log: EventLog, filter: Filter, limit: number): Promise<His
     hasMore: log.head > head,
     truncated: false,
   }
+}
+
+function weight(bytes: number, events: number): number {
+  return bytes + events * EVENT_OVERHEAD_BYTES
 }
 
 async function begin(

@@ -7,7 +7,7 @@ import type { Draft } from './event.ts'
 import type { EventLog, Receipt } from './event-log.ts'
 import { FanOut } from './fan-out.ts'
 import type { Filter } from './filter.ts'
-import { type HistoryPage, readHistory } from './history.ts'
+import { type HistoryPage, type HistoryQuery, type PageRoom, readHistory } from './history.ts'
 import type { Principal } from './principal.ts'
 import { type Begin, resolveStart, type Start } from './start.ts'
 import {
@@ -198,10 +198,10 @@ export class Hub {
     })
   }
 
-  async history(query: { filter: Filter; start: Start | undefined; limit: number }): Promise<HistoryPage> {
+  async history(query: HistoryQuery, room: PageRoom): Promise<HistoryPage> {
     for (;;) {
       const before = this.#catchUp.erasures
-      const page = await readHistory(this.log, query)
+      const page = await readHistory(this.log, query, room)
       if (this.#catchUp.erasures === before) return page
     }
   }

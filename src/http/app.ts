@@ -2,10 +2,11 @@ import type { Access } from '../auth/access.ts'
 import type { PublishRate } from '../auth/publish-rate.ts'
 import type { Refusals } from '../auth/refusals.ts'
 import type { Hub } from '../core/hub.ts'
+import { Answers } from './answers.ts'
 import { BODY_TIMEOUT_MS } from './body.ts'
-import { BodyRoom } from './body-room.ts'
+import { ByteRoom } from './byte-room.ts'
 import { erase } from './erase.ts'
-import { gate, gateOf, noteRefusal, refusalFor } from './gate.ts'
+import { Gate, noteRefusal, refusalFor } from './gate.ts'
 import { headOfStream } from './head.ts'
 import { health } from './health.ts'
 import { historyPage } from './history.ts'
@@ -37,19 +38,31 @@ export interface AppOptions {
   version: string
   /** Seconds without a byte in either direction before a socket is closed; above the heartbeat by far. Default 60. */
   idleTimeoutS?: number
-  /** Bytes of all request bodies that are being read at one time; default 64 MiB. */
+  /** Bytes of all bodies that are being read at one time to be published, a quarter of it of one principal; default 64 MiB. */
   bodyBytes?: number
+  /** The same of bodies that ask for tickets; default 4 MiB. */
+  ticketBytes?: number
+  /** Memory for pages of history and topics; default 64 MiB. */
+  answers?: Answers
   /** For one body to be complete, milliseconds; default 30 s. */
   bodyTimeoutMs?: number
 }
 
-const BODY_BYTES = 64 * 1024 * 1024
+const MIB = 1024 * 1024
+const BODY_BYTES = 64 * MIB
+const TICKET_BYTES = 4 * MIB
+const ANSWER_BYTES = 64 * MIB
 
 /** All of HTTP, in the order in which it sees a request: who asks, CORS, errors, routes. Listen with `app.listen`. */
 export function createApp(options: AppOptions) {
   const { hub, access, report } = options
-  const entrance = gateOf(access)
-  const bodies = new BodyRoom(options.bodyBytes ?? BODY_BYTES)
+  const gate = new Gate(access)
+  const bodies = new ByteRoom({ bytes: options.bodyBytes ?? BODY_BYTES, what: 'request bodies are arriving' })
+  const ticketBodies = new ByteRoom({
+    bytes: options.ticketBytes ?? TICKET_BYTES,
+    what: 'requests for tickets are arriving',
+  })
+  const answers = options.answers ?? new Answers(ANSWER_BYTES)
   const bodyTimeoutMs = options.bodyTimeoutMs ?? BODY_TIMEOUT_MS
   const app = visited('http/app', {
     // Else Elysia looks for the path behind the eleventh character, which a name like `hub` does not reach.
@@ -67,7 +80,7 @@ export function createApp(options: AppOptions) {
   })
   // An answer without an origin is none for the next page either: caches have to know what it was made for.
   app.headers({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', vary: 'Origin' })
-  app.use(gate(access))
+  app.use(gate.plugin())
   // The gate answers preflights; any other OPTIONS asks what there is.
   app.onRequest(({ request }) => {
     if (request.method !== 'OPTIONS') return
@@ -77,28 +90,28 @@ export function createApp(options: AppOptions) {
   app.onError(({ code, error, request, visitor }) => {
     if (code === 'NOT_FOUND') return table.refusal(request)
     const refusal = refusalFor(error, visitor)
-    const address = (): string => entrance.addressOf(request, app.server)
-    noteRefusal(options.refusals, refusal, { visitor, request, address })
+    const address = (): string => gate.addressOf(request, app.server)
+    noteRefusal(options.refusals, refusal, { visitor, route: table.nameOf(request), address })
     return problemOf(refusal, report)
   })
   app.use(page())
-  app.use(publish({ hub, gate: entrance, rate: options.publishRate, bodies, bodyTimeoutMs }))
+  app.use(publish({ hub, gate, rate: options.publishRate, bodies, bodyTimeoutMs }))
   app.use(headOfStream(options.now))
   app.use(
     streamRoutes({
       hub,
-      gate: entrance,
+      gate,
       heartbeatMs: options.heartbeatMs,
       now: options.now,
-      history: (query) => historyPage(hub, query),
+      history: (query, asking) => historyPage({ hub, answers }, query, asking),
     }),
   )
-  app.use(topics({ log: hub.log, access }))
+  app.use(topics({ log: hub.log, access, answers }))
   app.use(erase(hub.log))
   app.use(whoami(access))
-  app.use(tickets({ access, gate: entrance, bodies, bodyTimeoutMs }))
+  app.use(tickets({ access, gate, bodies: ticketBodies, bodyTimeoutMs }))
   app.use(health(hub))
-  app.use(openapi(options.version))
+  app.use(openapi(options.version, access))
   const table = new RouteTable(app.routes)
   return app
 }

@@ -19,8 +19,11 @@ export const batchLimit: BodyLimit = {
 /** From the start of reading to the last byte, in milliseconds. */
 export const BODY_TIMEOUT_MS = 30_000
 
-/** Up to this declared size a body is taken in one piece; larger ones hold room only for what has arrived. */
-const ONE_PIECE_BYTES = 64 * 1024
+/**
+ * Up to this declared size a body is taken in one piece, which is faster; larger ones hold room only for what has arrived,
+ * so that declaring costs others nothing.
+ */
+const ONE_PIECE_BYTES = 4 * 1024
 
 export interface BodyReading {
   limit: BodyLimit

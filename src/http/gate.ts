@@ -1,49 +1,55 @@
 import type { Access, Visitor } from '../auth/access.ts'
+import { CredentialError } from '../auth/credential-error.ts'
 import { checkOf, type Refusals } from '../auth/refusals.ts'
 import type { Asked } from '../auth/rule.ts'
 import { HubError } from '../core/errors.ts'
 import { corsHeaders, preflightAnswer } from './cors.ts'
 import { statusOf } from './problem.ts'
-import { askedBy, routeName } from './route.ts'
+import { askedBy } from './route.ts'
 import { type Visited, visited } from './visitor.ts'
-
-/** What handlers ask of the gate once a body has been read, or when a caller's address counts. */
-export interface Gate {
-  /** Who asks by what counts now; the same visitor, at once, unless something has changed. @throws HubError */
-  again(request: Request, visitor: Visitor): Visitor | Promise<Visitor>
-  /** The client's address as limits count it. */
-  addressOf(request: Request, server: Addresses | null): string
-}
 
 /** The part of Bun's server that knows who is at the other end. */
 export interface Addresses {
   requestIP(request: Request): { address: string } | null
 }
 
-export function gateOf(access: Access): Gate {
-  return {
-    again: (request, visitor) => access.again(visitor, askedBy(request)),
-    addressOf: (request, server) => access.addressOf(request.headers, server?.requestIP(request)?.address),
-  }
-}
+/** Where every request comes in, and what its handler asks once a body has been read, or when a caller's address counts. */
+export class Gate {
+  readonly #access: Access
 
-/**
- * First of all plugins, on every request, also those no route takes: host, proxy, origin, credential. What it refuses
- * reaches no other and no byte of its body is read.
- *
- * Elysia 1.4.30 decides by the text of a hook whether it awaits it, and awaits one that returns a call. Without that a
- * token's promise would be taken for an answer. Open mode and API keys return at once and pay one microtask (measured:
- * 0.03 µs, of 0.7 and 1.8 µs for all of this). It also decides by the text what it works out for every request: a hook
- * that hands on its whole context makes it parse cookies and queries, and leaves an idle stream another object.
- */
-export function gate(access: Access) {
-  const app = visited('http/gate')
-  app.onRequest((context) =>
-    enter(access, context.request, context.set, (visitor) => {
-      ;(context as unknown as Visited).visitor = visitor
-    }),
-  )
-  return app
+  constructor(access: Access) {
+    this.#access = access
+  }
+
+  /**
+   * First of all plugins, on every request, also those no route takes: host, proxy, origin, credential. What it refuses
+   * reaches no other and no byte of its body is read.
+   *
+   * Elysia 1.4.30 decides by the text of a hook whether it awaits it, and awaits one that returns a call. Without that a
+   * token's promise would be taken for an answer. Open mode and API keys return at once and pay one microtask (measured:
+   * 0.03 µs, of 0.7 and 1.8 µs for all of this). It also decides by the text what it works out for every request: a hook
+   * that hands on its whole context makes it parse cookies and queries, and leaves an idle stream another object.
+   */
+  plugin() {
+    const access = this.#access
+    const app = visited('http/gate')
+    app.onRequest((context) =>
+      enter(access, context.request, context.set, (visitor) => {
+        ;(context as unknown as Visited).visitor = visitor
+      }),
+    )
+    return app
+  }
+
+  /** Who asks by what counts now; the same visitor, at once, unless something has changed. @throws HubError */
+  again(request: Request, visitor: Visitor): Visitor | Promise<Visitor> {
+    return this.#access.again(visitor, askedBy(request))
+  }
+
+  /** The client's address as limits count it. */
+  addressOf(request: Request, server: Addresses | null): string {
+    return this.#access.addressOf(request.headers, server?.requestIP(request)?.address)
+  }
 }
 
 type Let = (visitor: Visitor) => void
@@ -67,7 +73,8 @@ function enter(
 
 async function settle(access: Access, asked: Asked, found: Promise<Visitor>, letIn: Let): Promise<undefined> {
   try {
-    letIn(await found)
+    // By what counts when it is known: a reload may have come while an issuer was asked.
+    letIn(await access.again(await found, asked))
   } catch (error) {
     // An EventSource would give up for good on the 503: the stream's route says it as a stream.
     const temporary = error instanceof HubError && error.code === 'issuer-unavailable'
@@ -79,6 +86,8 @@ async function settle(access: Access, asked: Asked, found: Promise<Visitor>, let
 /** Nobody in particular is told who to be, not what nobody may do. */
 export function refusalFor(error: unknown, visitor: Visitor): unknown {
   if (!(error instanceof HubError) || error.code !== 'forbidden') return error
+  // Of a credential that was shown, and refused before anybody was recognised by it.
+  if (error instanceof CredentialError) return error
   if (visitor.principal.credential !== 'none') return error
   return new HubError(
     'credential-missing',
@@ -93,15 +102,15 @@ const LOGGED = new Set([401, 403, 429])
 export function noteRefusal(
   refusals: Refusals,
   error: unknown,
-  asker: { visitor: Visitor; request: Request; address: () => string },
+  asker: { visitor: Visitor; route: string; address: () => string },
 ): void {
   if (!(error instanceof HubError) || !LOGGED.has(statusOf[error.code])) return
   const { id } = asker.visitor.principal
   refusals.note({
     code: error.code,
     check: checkOf(error),
-    route: routeName(asker.request),
+    route: asker.route,
     principal: id === 'anonymous' ? undefined : id,
-    address: asker.address(),
+    address: asker.address,
   })
 }

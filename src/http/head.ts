@@ -27,7 +27,6 @@ function headAnswer(request: Request, visitor: Visitor, now: number): Response |
   const path = pathOf(request)
   if (!STREAM_PATH.test(path)) return undefined
   const { kind, filter } = streamQuery(request, path.length > '/events/'.length ? patternOf(request) : undefined, now)
-  if (visitor.unavailable) throw visitor.unavailable
   narrowFilter(filter, visitor.principal.grants)
   const type = kind === 'json' ? 'application/json' : kind === 'ndjson' ? 'application/x-ndjson' : 'text/event-stream'
   return new Response(null, { headers: { 'content-type': type, 'cache-control': 'no-store, no-transform' } })

@@ -3,7 +3,7 @@ import { loadClient } from '../page/client-module.ts'
 import { loadPage } from '../page/page.ts'
 
 /**
- * `GET /`: the page, and `GET /client.js`, with which it and any other page follows the hub. Browsers ask for an icon by
+ * `GET /`: the page, and `GET /client.js`, with which it and other pages follow the hub. Browsers ask for an icon by
  * themselves; there is none.
  */
 export function page(): Elysia {

@@ -31,7 +31,6 @@ export const statusOf: Record<ErrorCode, number> = {
   overloaded: 503,
   'rate-limited': 429,
   'issuer-unavailable': 503,
-  'too-many-connections': 503,
   draining: 503,
   'disk-full': 507,
   'log-closed': 503,

@@ -9,7 +9,7 @@ export interface Route {
   path: string
 }
 
-/** The routes of the finished app, to say something useful about a request that none of them takes. */
+/** The routes of the finished app, to name one, and to say something useful about a request that none of them takes. */
 export class RouteTable {
   readonly #routes: readonly Route[]
 
@@ -24,6 +24,13 @@ export class RouteTable {
     if (found.has('GET')) found.add('HEAD')
     if (found.size > 0) found.add('OPTIONS')
     return [...found].sort()
+  }
+
+  /** For the operator, with nothing a client made up: `POST /events/*`, or `PUT (no route)`. Bun's list of methods is closed. */
+  nameOf(request: Request): string {
+    const path = pathOf(request)
+    const route = this.#routes.find((each) => matches(each.path, path))
+    return `${request.method} ${route?.path ?? '(no route)'}`
   }
 
   /** 405 with `Allow` for a known path, else 404 with the nearest route. */

@@ -2,13 +2,15 @@ import type { Asked, RouteKind } from '../auth/rule.ts'
 import { pathOf } from './parameters.ts'
 
 /** They need no credential and look at none. */
-const PUBLIC = new Set(['/livez', '/readyz', '/healthz', '/openapi.json', '/client.js', '/favicon.ico'])
+const PUBLIC = new Set(['/livez', '/readyz', '/healthz', '/openapi.json', '/favicon.ico'])
 
 function kindOf(path: string, method: string): RouteKind {
   if (path === '/') return 'page'
   if (path === '/events' || path === '/events/') return 'stream'
   if (path.startsWith('/events/')) return method === 'GET' || method === 'HEAD' ? 'stream' : 'raw'
-  return PUBLIC.has(path.endsWith('/') ? path.slice(0, -1) : path) ? 'public' : 'other'
+  const name = path.endsWith('/') ? path.slice(0, -1) : path
+  if (name === '/client.js') return 'module'
+  return PUBLIC.has(name) ? 'public' : 'other'
 }
 
 /** What the rule has to know about a request; of a preflight, about the request it asks for. */
@@ -16,13 +18,4 @@ export function askedBy(request: Request): Asked {
   const wanted = request.method === 'OPTIONS' ? request.headers.get('access-control-request-method') : null
   const method = wanted ?? request.method
   return { request, kind: kindOf(pathOf(request), method), method, preflight: wanted !== null }
-}
-
-/** Without what a client made up: `POST /events/{topic}`. */
-export function routeName(request: Request): string {
-  const path = pathOf(request)
-  if (path === '/' || PUBLIC.has(path)) return `${request.method} ${path}`
-  const [, first = '', rest] = path.split('/', 3)
-  if (!/^(?:events|topics|whoami|tickets)$/.test(first)) return `${request.method} (no route)`
-  return `${request.method} /${first}${rest ? '/…' : ''}`
 }

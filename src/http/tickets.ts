@@ -2,10 +2,11 @@ import type { Access, Visitor } from '../auth/access.ts'
 import type { TicketRequest } from '../auth/tickets.ts'
 import { parseDuration } from '../core/duration.ts'
 import { HubError } from '../core/errors.ts'
+import type { Grants } from '../core/grants.ts'
 import { requireJsonDepth } from '../core/json-depth.ts'
 import { didYouMean, quoted } from '../core/suggest.ts'
 import { type BodyLimit, readBody } from './body.ts'
-import type { BodyRoom } from './body-room.ts'
+import type { ByteRoom } from './byte-room.ts'
 import type { Gate } from './gate.ts'
 import { jsonAnswer } from './json-answer.ts'
 import { mediaTypeOf } from './media-type.ts'
@@ -15,7 +16,7 @@ import { visited } from './visitor.ts'
 export interface TicketOptions {
   access: Access
   gate: Gate
-  bodies: BodyRoom
+  bodies: ByteRoom
   bodyTimeoutMs: number
 }
 
@@ -44,13 +45,20 @@ async function issue(
   { access, gate, bodies, bodyTimeoutMs }: TicketOptions,
 ): Promise<Response> {
   parametersOf(request, [])
-  const admit = (bytes: number) => bodies.hold(bytes)
+  requireReading(visitor.principal.grants)
+  const admit = (bytes: number) => bodies.hold(bytes, visitor.principal)
   const body = await readBody(request, { limit, media: mediaTypeOf(request), timeoutMs: bodyTimeoutMs, admit })
   body.release()
   const { principal } = await gate.again(request, visitor)
   const { ticket, expires } = await access.authority.issueTicket(principal, wantedBy(body.text))
   const url = `${originOf(request, access.publicUrl)}/events?ticket=${ticket}`
   return jsonAnswer(JSON.stringify({ ticket, url, expires: new Date(expires).toISOString() }), 201)
+}
+
+/** Whoever may read nothing is told before the body is read. @throws HubError `forbidden` */
+function requireReading({ subscribe }: Grants): void {
+  if (subscribe.length > 0) return
+  throw new HubError('forbidden', 'This credential may not read, so it has no use for tickets; use one that may.')
 }
 
 /** How the page reached this server: a proxy that ends TLS is seen in the Origin alone. */

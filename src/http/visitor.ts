@@ -1,9 +1,8 @@
 import { Elysia, type ElysiaConfig } from 'elysia'
-import type { Visitor } from '../auth/access.ts'
-import { anonymous } from '../core/principal.ts'
+import { NOBODY, type Visitor } from '../auth/access.ts'
 
-/** Before the gate has looked: somebody without rights. No handler sees it. */
-export const STRANGER: Visitor = Object.freeze({ principal: anonymous(), state: {}, unavailable: undefined })
+/** Until the gate has looked. No handler sees it. */
+const UNSEEN: Visitor = Object.freeze({ principal: NOBODY, state: {}, unavailable: undefined })
 
 /** The part of Elysia's context the gate and its like need; 1.4.30 declares `onRequest` hooks without decorators. */
 export interface Visited {
@@ -12,5 +11,5 @@ export interface Visited {
 
 /** A plugin whose handlers get the `visitor` the gate recognised, as a property of Elysia's context from its making on. */
 export function visited(name: string, config: Pick<ElysiaConfig<''>, 'handler' | 'serve'> = {}) {
-  return new Elysia({ name, ...config }).decorate('visitor', STRANGER)
+  return new Elysia({ name, ...config }).decorate('visitor', UNSEEN)
 }

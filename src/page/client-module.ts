@@ -11,7 +11,7 @@ const MINIFIED = {
   minify: { whitespace: true, syntax: true, identifiers: true },
 } as const
 
-/** `/client.js`: the browser module that follows a hub (docs/client.md). Pages of any site may import it. */
+/** `/client.js`: the browser module that follows a hub (docs/client.md). Which sites may import it is the gate's to say. */
 export function loadClient(): FixedDocument {
   const module = `${joinModules([tickets, tabs, connect])}export { connect }\n`
   return fixedDocument(new Bun.Transpiler(MINIFIED).transformSync(module), {

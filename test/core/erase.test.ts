@@ -3,6 +3,7 @@ import { parseFilter } from '../../src/core/filter.ts'
 import type { Subscription } from '../../src/core/subscription.ts'
 import { byLocal } from '../support/by-local.ts'
 import { draft, memoryHub } from '../support/hub.ts'
+import { anyRoom } from '../support/page-room.ts'
 import { eventsOf, takeUntil } from '../support/reader.ts'
 
 const everything = parseFilter([], [])
@@ -31,7 +32,7 @@ test('what was read for a reader, or is being read, when it is erased is not del
   const readers = Array.from({ length: 5 }, () =>
     hub.subscribe({ ...byLocal, filter: everything, start: { kind: 'earliest' } }),
   )
-  const history = hub.history({ filter: everything, start: { kind: 'earliest' }, limit: 10 })
+  const history = hub.history({ filter: everything, start: { kind: 'earliest' }, limit: 10 }, anyRoom)
   expect(await log.erase({ topic: 'secret' })).toBe(1)
   for (const reader of readers) expect(await dataOf(reader)).toEqual(['before', 'last'])
   expect((await history).events.map((event) => event.data)).not.toContain('SECRET')

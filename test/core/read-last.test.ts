@@ -6,6 +6,7 @@ import { Hub } from '../../src/core/hub.ts'
 import { systemClock } from '../../src/daemon/clock.ts'
 import { byLocal } from '../support/by-local.ts'
 import { draft, memoryHub, testLimits, unforeseen } from '../support/hub.ts'
+import { anyRoom } from '../support/page-room.ts'
 import { eventsOf, takeUntil } from '../support/reader.ts'
 
 // A log may give fewer events than asked for; a slow disk and large events make it do so.
@@ -35,7 +36,7 @@ afterEach(() => full.close())
 const newest = (count: number) => Array.from({ length: count }, (_, index) => EVENTS - count + index + 1)
 
 test('the newest page of history has each event once, however many reads it takes', async () => {
-  const page = await readHistory(log, { filter, start: undefined, limit: 10 })
+  const page = await readHistory(log, { filter, start: undefined, limit: 10 }, anyRoom)
   expect(page.events.map(({ offset }) => offset)).toEqual(newest(10))
 })
 

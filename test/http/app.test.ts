@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { openapiDocument } from '../../src/http/openapi/openapi.ts'
 import { schemas } from '../../src/http/openapi/schemas.ts'
 import { statusOf } from '../../src/http/problem.ts'
+import { tokenSettings } from '../support/authority.ts'
 import { expectProblem } from '../support/problem.ts'
 import { type ServedHub, servedHub } from '../support/served-hub.ts'
 import { until } from '../support/until.ts'
@@ -78,7 +79,12 @@ test('readiness ends with the hub, liveness does not', async () => {
 })
 
 describe('/openapi.json', () => {
-  const document = openapiDocument('1.2.3') as { paths: Record<string, Record<string, unknown>>; info: object }
+  interface Document {
+    paths: Record<string, Record<string, { security?: object[]; responses: object }>>
+    components: { securitySchemes: Record<string, { name?: string }> }
+    info: object
+  }
+  const document = openapiDocument('1.2.3', 'hub_token') as unknown as Document
 
   test('names every route that is registered, and no other', () => {
     const registered = served.app.routes
@@ -98,6 +104,31 @@ describe('/openapi.json', () => {
     const response = await served.fetch('/openapi.json')
     expect(response.headers.get('content-type')).toBe('application/json')
     expect(await response.json()).toMatchObject({ openapi: '3.1.0', info: { version: '0.0.0-test' } })
+  })
+
+  test('names the cookie that counts, and none on a server that takes no cookie', async () => {
+    expect(document.components.securitySchemes.cookie?.name).toBe('hub_token')
+    expect(document.paths['/events']?.get?.security).toContainEqual({ cookie: [] })
+    const asked = async (at: ServedHub) => (await at.fetch('/openapi.json')).json() as Promise<Document>
+    const tokens = tokenSettings({ cookie: 'session' })
+    const own = await servedHub({ access: { tokens } })
+    expect((await asked(own)).components.securitySchemes.cookie?.name).toBe('session')
+    await own.reload({ tokens: { ...tokens, cookie: undefined } })
+    for (const none of [await asked(own), await asked(served)]) {
+      const schemes = Object.keys(none.components.securitySchemes)
+      expect(schemes).toEqual(['bearer', 'ticket', 'key'])
+      const named = Object.values(none.paths).flatMap((operations) =>
+        Object.values(operations).flatMap(({ security = [] }) => security.flatMap(Object.keys)),
+      )
+      expect(new Set(named)).toEqual(new Set(schemes))
+    }
+    await own.close()
+  })
+
+  test('says of every route that takes a token that its issuer may not answer', () => {
+    for (const operations of Object.values(document.paths))
+      for (const { security = [], responses } of Object.values(operations))
+        if (security.length > 0) expect(Object.keys(responses)).toContain('503')
   })
 
   test('lists every code a problem can have', () => {

@@ -84,7 +84,7 @@ describe('room for bodies', () => {
 
   test('that is full makes the next publisher wait with Retry-After, and lets it in later', async () => {
     served = await servedHub({ bodyBytes: 100_000 })
-    const { socket } = rawRequest(`${head('Content-Length: 60000').join('\r\n')}abc`)
+    const { socket } = rawRequest(head('Content-Length: 60000').join('\r\n') + 'x'.repeat(59_000))
     const publish = (): Promise<Response> => served.fetch('/events/b', { method: 'POST', body: 'x'.repeat(60_000) })
     const refused = await until('a refusal', async () => {
       const response = await publish()

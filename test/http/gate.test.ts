@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { bearer, keySettings, testKey } from '../support/access.ts'
+import { everyRouteRefuses } from '../support/every-route.ts'
+import { preflight } from '../support/preflight.ts'
 import { expectProblem } from '../support/problem.ts'
 import { rawRequest } from '../support/raw-request.ts'
 import { type ServedHub, servedHub } from '../support/served-hub.ts'
@@ -14,38 +15,6 @@ async function ask(served: ServedHub, path: string, init: RequestInit = {}): Pro
   const response = await served.fetch(path, init)
   if (response.headers.get('content-type') === 'text/event-stream') await response.body?.cancel()
   return response
-}
-
-const preflight = (method: string, origin: string, names = '') => ({
-  method: 'OPTIONS',
-  headers: {
-    origin,
-    'access-control-request-method': method,
-    ...(names === '' ? {} : { 'access-control-request-headers': names }),
-  },
-})
-
-/** Every route there is, and one there is not: what is true of all must be true of each. */
-function everyRoute(served: ServedHub): { method: string; path: string }[] {
-  const routes = served.app.routes.map(({ method, path }) => ({ method, path: path.replace('*', 'a') }))
-  return [...routes, { method: 'GET', path: '/nothing' }, { method: 'PUT', path: '/events' }]
-}
-
-async function everyRouteRefuses(
-  served: ServedHub,
-  code: Parameters<typeof expectProblem>[2],
-  headers: Record<string, string>,
-) {
-  const before = served.log.head
-  for (const { method, path } of everyRoute(served)) {
-    const response = await served.fetch(path, { method, headers, body: method === 'POST' ? 'x' : null })
-    await expectProblem(response, 403, code)
-  }
-  for (const { path } of everyRoute(served)) {
-    expect((await served.fetch(path, { method: 'HEAD', headers })).status).toBe(403)
-    await expectProblem(await served.fetch(path, { method: 'OPTIONS', headers }), 403, code)
-  }
-  expect(served.log.head).toBe(before)
 }
 
 describe('in open mode', () => {
@@ -152,6 +121,29 @@ describe('in open mode', () => {
       )
   })
 
+  test('who was led here by a link or an image of another site is told so, and what to do', async () => {
+    const link: Record<string, string> = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+    for (const mode of [link, { 'sec-fetch-mode': 'no-cors' }]) {
+      const response = await served.fetch('/openapi.json', { headers: { 'sec-fetch-site': 'cross-site', ...mode } })
+      expect((await expectProblem(response, 403, 'origin-not-allowed')).detail).toBe(
+        'Another site led to this address, and other sites may lead to the page at / only: open /, or type the address itself.',
+      )
+    }
+  })
+
+  test('/client.js is for pages of this machine and listed ones, as everything else is', async () => {
+    for (const [origin, status] of [
+      [LOCAL, 200],
+      [LISTED, 200],
+      [FOREIGN, 403],
+      ['null', 403],
+    ] as const) {
+      const response = await served.fetch('/client.js', { headers: { origin } })
+      expect(response.status).toBe(status)
+      expect(response.headers.get('access-control-allow-origin')).toBe(status === 200 ? origin : null)
+    }
+  })
+
   test.each([
     ['GET', '/events?format=json', 200],
     ['GET', '/events', 200],
@@ -208,9 +200,11 @@ describe('in open mode', () => {
     const own = await servedHub()
     await own.fetch('/events/made-up-topic?since=made-up', { headers: { host: 'made-up.example' } })
     await own.fetch('/made-up', { headers: { origin: FOREIGN } })
+    await own.fetch('/whoami/', { headers: { 'x-real-ip': '203.0.113.9' } })
     expect(own.refused).toEqual([
-      'refused host-not-allowed: GET /events/…',
+      'refused host-not-allowed: GET /events/*',
       'refused origin-not-allowed: GET (no route)',
+      'refused behind-proxy: GET /whoami',
     ])
     await own.close()
   })
@@ -258,162 +252,6 @@ describe('with --auth-open', () => {
     await served.close()
   })
 })
-
-describe('with credentials', () => {
-  const all = testKey('all', { publish: ['**'], subscribe: ['**'], admin: true })
-  let served: ServedHub
-  beforeAll(async () => {
-    served = await servedHub({ access: keySettings([all], { corsOrigins: [LISTED] }) })
-  })
-  afterAll(() => served.close())
-
-  const publish = (headers: Record<string, string>) => served.fetch('/events/a', { method: 'POST', body: 'x', headers })
-
-  test('any name and any proxy may stand in front', async () => {
-    const headers = { ...bearer(all.text), host: 'events.example', 'x-forwarded-for': '203.0.113.9' }
-    expect((await publish(headers)).status).toBe(201)
-  })
-
-  test('a Host that is no name is refused all the same: no code of ours makes an URL of it', async () => {
-    for (const host of ['a b', 'a/b?c', '[', 'localhost:99999', 'x, y']) {
-      const head = ['POST /events HTTP/1.1', `host: ${host}`, `authorization: Bearer ${all.text}`, 'content-length: 1']
-      expect(await rawRequest(served.port, head, 'x')).toStartWith('HTTP/1.1 403')
-    }
-    expect(served.reports).toEqual([])
-  })
-
-  test('a short name finds every route', async () => {
-    const headers = { ...bearer(all.text), host: 'h' }
-    expect((await served.fetch('/whoami', { method: 'HEAD', headers })).status).toBe(200)
-    expect((await served.fetch('/livez', { method: 'OPTIONS', headers })).headers.get('allow')).toBe(
-      'GET, HEAD, OPTIONS',
-    )
-  })
-
-  test('a foreign page passes with a credential it has to know, and reads why one is refused', async () => {
-    for (const origin of [FOREIGN, 'null']) {
-      const response = await publish({ origin, ...bearer(all.text) })
-      expect(response.status).toBe(201)
-      expect(response.headers.get('access-control-allow-origin')).toBe('*')
-      expect(response.headers.has('access-control-allow-credentials')).toBe(false)
-      const wrong = await publish({ origin, authorization: 'Bearer mcpsse_wrong' })
-      expect(wrong.headers.get('access-control-allow-origin')).toBe('*')
-      expect(wrong.headers.get('www-authenticate')).toBe('Bearer realm="mcp-sse", error="invalid_token"')
-      await expectProblem(wrong, 401, 'credential-invalid')
-    }
-  })
-
-  test('a page without a credential is refused by its origin, and only local ones may read why', async () => {
-    for (const origin of [FOREIGN, 'null']) {
-      const response = await publish({ origin })
-      expect(response.headers.has('access-control-allow-origin')).toBe(false)
-      await expectProblem(response, 403, 'origin-not-allowed')
-    }
-    const local = await publish({ origin: LOCAL })
-    expect(local.headers.get('access-control-allow-origin')).toBe(LOCAL)
-    const { detail } = await expectProblem(local, 403, 'origin-not-allowed')
-    expect(detail).toBe(
-      `Pages from ${LOCAL} may not publish here: allow them with CORS_ORIGIN=${LOCAL}, or send an Authorization header.`,
-    )
-    const listed = await publish({ origin: LISTED })
-    expect(listed.headers.get('access-control-allow-origin')).toBe(LISTED)
-    await expectProblem(listed, 401, 'credential-missing')
-  })
-
-  test('no preflight is green whose request would then be refused by its origin', async () => {
-    for (const origin of [FOREIGN, LOCAL]) {
-      const allowed = origin === LOCAL ? LOCAL : '*'
-      const green = await served.fetch('/events/a', preflight('POST', origin, 'content-type, Authorization'))
-      expect([green.status, green.headers.get('access-control-allow-origin')]).toEqual([204, allowed])
-      for (const [method, path] of [
-        ['POST', '/events/a'],
-        ['GET', '/events'],
-        ['DELETE', '/topics/a'],
-        ['POST', '/events/a?ticket=x'],
-      ] as const)
-        await expectProblem(
-          await served.fetch(path, preflight(method, origin, 'content-type')),
-          403,
-          'origin-not-allowed',
-        )
-      expect((await served.fetch('/events?ticket=x', preflight('GET', origin, 'last-event-id'))).status).toBe(204)
-    }
-    expect((await served.fetch('/events/a', preflight('POST', LISTED, 'content-type'))).status).toBe(204)
-  })
-
-  test('no page but a listed one reads even what is public, once there is a list', async () => {
-    expect((await served.fetch('/livez', { headers: { origin: FOREIGN } })).status).toBe(403)
-    expect((await served.fetch('/livez', { headers: { origin: LISTED } })).status).toBe(200)
-    const unset = await servedHub({ access: keySettings([all]) })
-    for (const path of ['/livez', '/client.js', '/openapi.json']) {
-      const response = await unset.fetch(path, { headers: { origin: FOREIGN } })
-      expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([200, '*'])
-    }
-    await expectProblem(
-      await unset.fetch('/events?format=json', { headers: { origin: FOREIGN } }),
-      403,
-      'origin-not-allowed',
-    )
-    await unset.close()
-  })
-
-  test('public routes ask for no credential and look at none', async () => {
-    for (const path of ['/', '/livez', '/readyz', '/healthz', '/openapi.json', '/client.js', '/favicon.ico'])
-      for (const authorization of [undefined, 'Bearer wrong', 'Basic eA=='])
-        expect((await served.fetch(path, { headers: authorization ? { authorization } : {} })).status).toBeLessThan(300)
-  })
-
-  test('without a credential every other route says how to show one', async () => {
-    for (const { method, path } of everyRoute(served)) {
-      if (/^\/($|livez|readyz|healthz|openapi|client|favicon)/.test(path)) continue
-      const response = await served.fetch(path, { method, body: method === 'POST' ? 'x' : null })
-      expect(response.headers.get('www-authenticate')).toBe('Bearer realm="mcp-sse"')
-      await expectProblem(response, 401, 'credential-missing')
-    }
-  })
-
-  test('a request has one credential: two of them, malformed ones and other schemes are refused', async () => {
-    for (const authorization of ['Basic eDp5', 'Bearer', 'Bearer a b', all.text])
-      await expectProblem(await publish({ authorization }), 401, 'credential-invalid')
-    const both = await served.fetch(`/events/a?key=${all.text}`, {
-      method: 'POST',
-      body: 'x',
-      headers: bearer(all.text),
-    })
-    await expectProblem(both, 401, 'credential-invalid')
-  })
-})
-
-describe('what anonymous callers may do', () => {
-  test('foreign pages read it and never publish, whatever anonymous callers may publish', async () => {
-    const served = await servedHub({
-      access: keySettings([testKey('all', { publish: ['**'] })], {
-        anonymous: { publish: parse('in/**'), subscribe: parse('public/**'), types: [], admin: false },
-      }),
-    })
-    const read = await served.fetch('/events/public/a?format=json', { headers: { origin: FOREIGN } })
-    expect([read.status, read.headers.get('access-control-allow-origin')]).toEqual([200, '*'])
-    const other = await served.fetch('/events/private/a?format=json', { headers: { origin: FOREIGN } })
-    await expectProblem(other, 401, 'credential-missing', '/topic')
-    const write = (headers: Record<string, string>) =>
-      served.fetch('/events/in/a', { method: 'POST', body: 'x', headers })
-    await expectProblem(await write({ origin: FOREIGN }), 403, 'origin-not-allowed')
-    await expectProblem(await write({ origin: LOCAL }), 403, 'origin-not-allowed')
-    expect((await write({})).status).toBe(201)
-    expect((await write({ origin: served.url })).status).toBe(201)
-    // DNS rebinding again: a page whose name points here is of the same origin as its requests.
-    await expectProblem(
-      await write({ origin: 'http://rebound.example', host: 'rebound.example' }),
-      403,
-      'host-not-allowed',
-    )
-    await served.close()
-  })
-})
-
-function parse(text: string) {
-  return testKey('x', { subscribe: [text] }).settings.grants.subscribe
-}
 
 test('Elysia works out nothing of a request by itself: no cookie, no query, no header, no body', async () => {
   const served = await servedHub()

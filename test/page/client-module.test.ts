@@ -15,11 +15,11 @@ describe('/client.js', () => {
     expect(client.body.byteLength).toBeLessThanOrEqual(6 * 1024)
   })
 
-  test('pages of any site may load it, and ask whether it is still the same', async () => {
+  test('it lets pages of any site embed it, and a browser asks whether it is still the same', async () => {
     const first = client.respond(null)
     expect(first.status).toBe(200)
     expect(first.headers.get('content-type')).toBe('text/javascript; charset=utf-8')
-    // Which pages may read an answer has one list, and that is the gate's.
+    // Who may read it as a module is the gate's to say (test/http/gate-credentials.test.ts).
     expect(first.headers.has('access-control-allow-origin')).toBe(false)
     expect(first.headers.get('cross-origin-resource-policy')).toBe('cross-origin')
     expect(first.headers.get('cache-control')).toBe('no-cache')

@@ -1,10 +1,11 @@
 import { Elysia } from 'elysia'
+import type { Access } from '../../auth/access.ts'
 import { jsonAnswer } from '../json-answer.ts'
-import { paths } from './paths.ts'
+import { type Operation, type Paths, paths } from './paths.ts'
 import { type JsonObject, schemas } from './schemas.ts'
 
 /** One of them a request. Which ones a route takes stands at the route. */
-const securitySchemes: JsonObject = {
+const schemes: JsonObject = {
   bearer: { type: 'http', scheme: 'bearer', description: 'An API key, or a token (JWT).' },
   ticket: { type: 'apiKey', in: 'query', name: 'ticket', description: 'From POST /tickets, for GET /events alone.' },
   key: {
@@ -13,16 +14,17 @@ const securitySchemes: JsonObject = {
     name: 'key',
     description: 'An API key that may do nothing but publish, for senders that cannot set headers.',
   },
-  cookie: {
-    type: 'apiKey',
-    in: 'cookie',
-    name: 'auth.jwt.cookie',
-    description: 'A token, in the cookie that auth.jwt.cookie names; from own and listed origins.',
-  },
 }
 
-/** The whole HTTP surface as OpenAPI 3.1. A test holds it against the routes that are registered. */
-export function openapiDocument(version: string): JsonObject {
+function cookieScheme(name: string): JsonObject {
+  return { type: 'apiKey', in: 'cookie', name, description: 'A token; from own and listed origins.' }
+}
+
+/**
+ * The whole HTTP surface as OpenAPI 3.1. A test holds it against the routes that are registered. `cookie` is the name of the
+ * one that may hold a token; without it no route takes any.
+ */
+export function openapiDocument(version: string, cookie: string | undefined): JsonObject {
   return {
     openapi: '3.1.0',
     info: {
@@ -32,13 +34,24 @@ export function openapiDocument(version: string): JsonObject {
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
-    paths,
-    components: { schemas, securitySchemes },
+    paths: cookie === undefined ? withoutCookie(paths) : paths,
+    components: {
+      schemas,
+      securitySchemes: cookie === undefined ? schemes : { ...schemes, cookie: cookieScheme(cookie) },
+    },
   }
 }
 
-export function openapi(version: string): Elysia {
+/** A scheme that no component declares makes the document invalid. */
+function withoutCookie(all: Paths): Paths {
+  const taken = ({ security, ...operation }: Operation): Operation =>
+    security ? { ...operation, security: security.filter((scheme) => !('cookie' in scheme)) } : operation
+  const operations = (of: Paths[string]) => Object.entries(of).map(([method, operation]) => [method, taken(operation)])
+  return Object.fromEntries(Object.entries(all).map(([path, of]) => [path, Object.fromEntries(operations(of))]))
+}
+
+export function openapi(version: string, access: Pick<Access, 'cookie'>): Elysia {
   const app = new Elysia({ name: 'http/openapi' })
-  app.get('/openapi.json', () => jsonAnswer(JSON.stringify(openapiDocument(version))))
+  app.get('/openapi.json', () => jsonAnswer(JSON.stringify(openapiDocument(version, access.cookie))))
   return app
 }

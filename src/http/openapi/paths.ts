@@ -45,7 +45,7 @@ const readAnswers = {
       'application/json': { schema: ref('History') },
     },
   },
-  ...problems(400, 401),
+  ...problems(400, 401, 503),
 }
 
 const readyAnswers = {
@@ -53,8 +53,16 @@ const readyAnswers = {
   503: json('It is stopping or has failed.', ref('Readiness')),
 }
 
-/** Path → method → operation, for every route there is. */
-export const paths: Record<string, Record<string, JsonObject>> = {
+export interface Operation extends JsonObject {
+  /** Any one of these schemes. */
+  security?: JsonObject[]
+}
+
+/** Path → method → operation. */
+export type Paths = Record<string, Record<string, Operation>>
+
+/** Every route there is. */
+export const paths: Paths = {
   '/': { get: operation('The page: live tail and publish form.', { 200: { description: 'HTML.' } }, PUBLIC) },
   '/client.js': {
     get: operation('The module with which a page follows the hub.', { 200: { description: 'JavaScript.' } }, PUBLIC),
@@ -99,7 +107,7 @@ export const paths: Record<string, Record<string, JsonObject>> = {
   '/topics': {
     get: operation(
       'List the topics that have events and that one may read.',
-      { 200: json('A page.', ref('Topics')), ...problems(400, 401) },
+      { 200: json('A page.', ref('Topics')), ...problems(400, 401, 503) },
       {
         ...BY_HEADER,
         parameters: [
@@ -119,7 +127,7 @@ export const paths: Record<string, Record<string, JsonObject>> = {
   '/whoami': {
     get: operation(
       'Who asks, and what they may do.',
-      { 200: json('The principal.', ref('Identity')), ...problems(400, 401) },
+      { 200: json('The principal.', ref('Identity')), ...problems(400, 401, 503) },
       BY_HEADER,
     ),
   },
@@ -136,7 +144,7 @@ export const paths: Record<string, Record<string, JsonObject>> = {
   '/openapi.json': { get: operation('This document.', { 200: { description: 'OpenAPI 3.1.' } }, PUBLIC) },
 }
 
-function operation(summary: string, responses: JsonObject, more: JsonObject = {}): JsonObject {
+function operation(summary: string, responses: JsonObject, more: JsonObject = {}): Operation {
   return { summary, ...more, responses: { ...responses, ...problems(403) } }
 }
 

@@ -8,7 +8,7 @@ import { type Grants, mayPublish, requirePublish } from '../../core/grants.ts'
 import type { Hub } from '../../core/hub.ts'
 import { requireTopic } from '../../core/topic.ts'
 import { type BodyLimit, batchLimit, readBody } from '../body.ts'
-import type { BodyRoom } from '../body-room.ts'
+import type { ByteRoom } from '../byte-room.ts'
 import type { Gate } from '../gate.ts'
 import { type MediaType, mediaTypeOf } from '../media-type.ts'
 import { parametersOf, single } from '../parameters.ts'
@@ -25,8 +25,7 @@ export interface PublishOptions {
   hub: Pick<Hub, 'admit' | 'publish'>
   gate: Gate
   rate: PublishRate
-  /** Shared by all routes that read bodies. */
-  bodies: BodyRoom
+  bodies: ByteRoom
   /** For a body to be complete, milliseconds. */
   bodyTimeoutMs: number
 }
@@ -81,7 +80,7 @@ async function publishBody(
   rate.require(visitor.principal)
   const admit = (bytes: number): (() => void) => {
     hub.admit(bytes)
-    return bodies.hold(bytes)
+    return bodies.hold(bytes, visitor.principal)
   }
   const body = await readBody(request, { limit, media, timeoutMs: bodyTimeoutMs, admit })
   let publication: Publication

@@ -75,6 +75,7 @@ find('#host').textContent = location.host
 accessForm((found, known) => {
   mode = found
   applied = undefined
+  find('#receipt').textContent = ''
   listens = known
   topics.refresh(true)
   apply()
