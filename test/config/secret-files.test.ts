@@ -52,7 +52,11 @@ describe('a …_FILE variable', () => {
   })
 
   test.each([
-    ['is not there', 'none', 'MCP_SSE_AUTH_KEY_FILE: the file it names does not exist. Name a readable file that holds the secret.'],
+    [
+      'is not there',
+      'none',
+      'MCP_SSE_AUTH_KEY_FILE: the file it names does not exist. Name a readable file that holds the secret.',
+    ],
     ['is empty', 'empty', 'MCP_SSE_AUTH_KEY_FILE: empty is empty. Write the secret to it.'],
     ['is a directory', 'dir', 'MCP_SSE_AUTH_KEY_FILE: dir is not a regular file. Name one that holds the secret.'],
     [
