@@ -6,6 +6,8 @@ import { pairwise, type Row, samplesOf } from '../row.ts'
 
 /** A change is let in when it makes a delivery no dearer than this. */
 const DEARER = 1.05
+/** Two of one kind differ by little, and the machine by more. */
+const LEAST_PAIRS = 11
 const KEY = 'bench-key-that-opens-everything'
 
 /**
@@ -17,8 +19,13 @@ export async function fanOutBefore(bench: Bench): Promise<Row[]> {
   const before: Contender = { ...mcpSseAt([bench.before, 'serve'], 'the commit before'), name: 'before' }
   const now = bench.contenders.find(({ name }) => name === 'mcp-sse')!
   const rows: Row[] = []
+  const { effort } = bench
+  const paired: Bench = {
+    ...bench,
+    effort: { ...effort, rounds: Math.max(effort.rounds, effort.quick ? 1 : LEAST_PAIRS) },
+  }
   for (const publishers of [1, 32]) {
-    const figures = await interleave(bench, [now, before, withKey(now)], async (server) => {
+    const figures = await interleave(paired, [now, before, withKey(now)], async (server) => {
       const { cpuMicrosecondsPerDelivery } = await fanOut(bench, server, bench.effort.readers, publishers)
       return cpuMicrosecondsPerDelivery
     })
