@@ -1,4 +1,5 @@
 import { type ErrorCode, HubError } from '../core/errors.ts'
+import type { Holding } from './byte-room.ts'
 import type { MediaType } from './media-type.ts'
 
 export const MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -29,8 +30,10 @@ export interface BodyReading {
   limit: BodyLimit
   media: MediaType
   timeoutMs: number
-  /** Makes room for bytes of all bodies together; the result gives it back. @throws HubError `overloaded` */
-  admit(bytes: number): () => void
+  /** What this body holds of the room for all of them; nothing yet. */
+  holding: Holding
+  /** Asked before so many bytes more are held. @throws HubError `overloaded` */
+  admit?(bytes: number): void
 }
 
 export interface Body {
@@ -47,23 +50,25 @@ export interface Body {
 export async function readBody(request: Request, reading: BodyReading): Promise<Body> {
   requireIdentity(request)
   const decoder = decoderFor(reading.media.charset)
-  const room = new Room(reading.admit)
+  const { holding } = reading
   try {
-    const bytes = await readBytes(request, reading, room)
-    return { text: decode(decoder, bytes), release: () => room.release() }
+    const bytes = await readBytes(request, reading)
+    return { text: decode(decoder, bytes), release: () => holding.release() }
   } catch (error) {
-    room.release()
+    holding.release()
     if (error instanceof HubError) throw error
     throw new HubError('invalid-body', 'The body ended before it was complete; send it again.', { cause: error })
   }
 }
 
-async function readBytes(request: Request, { limit, timeoutMs, admit }: BodyReading, room: Room): Promise<Uint8Array> {
+async function readBytes(request: Request, reading: BodyReading): Promise<Uint8Array> {
+  const { limit, timeoutMs, holding } = reading
   const declared = declaredBytes(request)
   if (declared !== undefined && declared > limit.bytes) throw new HubError(limit.code, limit.message)
   const inOnePiece = declared !== undefined && declared <= ONE_PIECE_BYTES
-  if (inOnePiece) room.hold(declared)
-  else admit(declared ?? 0)()
+  reading.admit?.(declared ?? 0)
+  holding.resize(declared ?? 0)
+  if (!inOnePiece) holding.resize(0)
   if (request.body === null) return new Uint8Array()
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
@@ -71,7 +76,7 @@ async function readBytes(request: Request, { limit, timeoutMs, admit }: BodyRead
   })
   try {
     if (inOnePiece) return await Promise.race([request.bytes(), late])
-    return await readPieces(request.body, limit, room, late)
+    return await readPieces(request.body, reading, late)
   } finally {
     clearTimeout(timer)
   }
@@ -79,49 +84,26 @@ async function readBytes(request: Request, { limit, timeoutMs, admit }: BodyRead
 
 async function readPieces(
   body: ReadableStream<Uint8Array>,
-  limit: BodyLimit,
-  room: Room,
+  { limit, holding, admit }: BodyReading,
   late: Promise<never>,
 ): Promise<Uint8Array> {
   const pieces: Uint8Array[] = []
   const reader = body.getReader()
+  let bytes = 0
   try {
     for (;;) {
       const { done, value } = await Promise.race([reader.read(), late])
       if (done) return Buffer.concat(pieces)
-      if (room.bytes + value.byteLength > limit.bytes) throw new HubError(limit.code, limit.message)
-      room.hold(value.byteLength)
+      bytes += value.byteLength
+      if (bytes > limit.bytes) throw new HubError(limit.code, limit.message)
+      admit?.(value.byteLength)
+      holding.resize(bytes)
       pieces.push(value)
     }
   } catch (error) {
     // Not awaited: a client that sends nothing more would hold up the refusal. Its own error says nothing new.
     reader.cancel().catch(() => {})
     throw error
-  }
-}
-
-/** What one body holds of the room for all of them. */
-class Room {
-  readonly #admit: (bytes: number) => () => void
-  #releases: (() => void)[] = []
-  #bytes = 0
-
-  constructor(admit: (bytes: number) => () => void) {
-    this.#admit = admit
-  }
-
-  get bytes(): number {
-    return this.#bytes
-  }
-
-  hold(bytes: number): void {
-    this.#releases.push(this.#admit(bytes))
-    this.#bytes += bytes
-  }
-
-  release(): void {
-    for (const release of this.#releases) release()
-    this.#releases = []
   }
 }
 

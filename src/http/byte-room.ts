@@ -38,14 +38,7 @@ export class ByteRoom {
     return this.#heldBy.size
   }
 
-  /** Takes `bytes`; the result gives them back and may be called twice. @throws HubError `overloaded` */
-  hold(bytes: number, owner: Owner): () => void {
-    const holding = this.holding(owner)
-    holding.resize(bytes)
-    return () => holding.release()
-  }
-
-  /** Room for something whose size shows later. */
+  /** Room for one thing, whose size may show later; nothing yet. */
   holding({ id, credential }: Owner): Holding {
     let mine = 0
     const take = (bytes: number): void => {

@@ -46,8 +46,8 @@ async function issue(
 ): Promise<Response> {
   parametersOf(request, [])
   requireReading(visitor.principal.grants)
-  const admit = (bytes: number) => bodies.hold(bytes, visitor.principal)
-  const body = await readBody(request, { limit, media: mediaTypeOf(request), timeoutMs: bodyTimeoutMs, admit })
+  const holding = bodies.holding(visitor.principal)
+  const body = await readBody(request, { limit, media: mediaTypeOf(request), timeoutMs: bodyTimeoutMs, holding })
   body.release()
   const { principal } = await gate.again(request, visitor)
   const { ticket, expires } = await access.authority.issueTicket(principal, wantedBy(body.text))

@@ -78,11 +78,9 @@ async function publishBody(
   read: ReadPublication,
 ): Promise<Response> {
   rate.require(visitor.principal)
-  const admit = (bytes: number): (() => void) => {
-    hub.admit(bytes)
-    return bodies.hold(bytes, visitor.principal)
-  }
-  const body = await readBody(request, { limit, media, timeoutMs: bodyTimeoutMs, admit })
+  const holding = bodies.holding(visitor.principal)
+  const admit = (bytes: number): void => hub.admit(bytes)
+  const body = await readBody(request, { limit, media, timeoutMs: bodyTimeoutMs, holding, admit })
   let publication: Publication
   let appended: ReturnType<Hub['publish']>
   try {
