@@ -85,14 +85,14 @@ export class Rule {
     return this.#hosts.knows(host) || (this.#everywhere && this.#hosts.isAddress(host))
   }
 
-  #passOpen(asked: Asked, { class: from, text }: Origin): Passage {
+  #passOpen(asked: Asked, origin: Origin): Passage {
     const { method } = asked
+    const { class: from, text } = origin
     // A ticket is what it says, also here: nobody could see otherwise whether it works.
-    if (asked.kind === 'stream' && asked.request.url.includes('ticket=')) {
-      const shown = shownTicket(asked)
-      const readableBy = from === 'foreign' ? '*' : from === 'none' || from === 'own' ? undefined : text
-      if (shown instanceof HubError) return refused(shown, readableBy)
-      if (shown.kind === 'ticket') return passage(readableBy, shown)
+    if (asked.kind === 'stream' && isReading(method) && asked.request.url.includes('ticket=')) {
+      const shown = attempt(() => shownTicket(asked))
+      if (shown instanceof HubError) return refused(shown, pageOf(origin))
+      if (shown.kind === 'ticket') return passage(pageOf(origin), shown)
     }
     if (from === 'none' || from === 'own') return LOCAL
     if (from !== 'foreign') return passage(text, { kind: 'local' })
@@ -106,16 +106,10 @@ export class Rule {
     const isPublic = asked.kind === 'public' || asked.kind === 'page' || asked.kind === 'module'
     if (isPublic && !elsewhere) return from === 'listed' ? this.#listed(text, { kind: 'nobody' }) : NOBODY
     if (isPublic && (this.#publicReads || asked.kind === 'module') && isReading(asked.method)) {
-      return passage(from === 'local' ? text : '*', { kind: 'nobody' })
+      return passage(pageOf(origin), { kind: 'nobody' })
     }
-    const readableBy = from === 'local' ? text : '*'
-    let presented: Presented
-    try {
-      presented = asked.preflight ? announced(asked) : this.#presented(asked, origin)
-    } catch (error) {
-      if (!(error instanceof HubError)) throw error
-      return refused(error, from === 'none' || from === 'own' ? undefined : from === 'listed' ? text : readableBy)
-    }
+    const presented = attempt(() => (asked.preflight ? announced(asked) : this.#presented(asked, origin)))
+    if (presented instanceof HubError) return refused(presented, pageOf(origin))
     if (from === 'listed') return this.#listed(text, presented)
     if (!elsewhere) {
       const pages = text !== undefined && presented.kind === 'none' && !isReading(asked.method)
@@ -123,8 +117,8 @@ export class Rule {
       return passage(undefined, presented)
     }
     const open = isReading(asked.method) && (this.#anyoneReads || this.#anonymousReads)
-    if (presented.kind === 'bearer' || presented.kind === 'ticket') return passage(readableBy, presented)
-    if (open && presented.kind === 'none') return passage(readableBy, presented)
+    if (presented.kind === 'bearer' || presented.kind === 'ticket') return passage(pageOf(origin), presented)
+    if (open && presented.kind === 'none') return passage(pageOf(origin), presented)
     return refused(foreignOrigin(text, asked.method, 'credentials'), from === 'local' ? text : undefined)
   }
 
@@ -145,18 +139,26 @@ function isReading(method: string): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
+/** The page a browser may show the answer to; `undefined`: the hub's own, or none. */
+function pageOf({ class: from, text }: Origin): string | undefined {
+  if (from === 'none' || from === 'own') return undefined
+  return from === 'foreign' ? '*' : text
+}
+
 /** A preflight carries no credential itself but says that the request will. */
-function announced({ request, kind, method }: Asked): Presented {
-  const names = (request.headers.get('access-control-request-headers') ?? '').toLowerCase().split(',')
+function announced(asked: Asked): Presented {
+  const names = (asked.request.headers.get('access-control-request-headers') ?? '').toLowerCase().split(',')
   if (names.some((name) => name.trim() === 'authorization')) return { kind: 'bearer', text: '' }
-  if (kind !== 'stream' || !isReading(method)) return NOTHING
+  return asked.kind === 'stream' && isReading(asked.method) ? shownTicket(asked) : NOTHING
+}
+
+function shownTicket({ request }: Asked): Presented {
   return presentedBy(request, { ticket: true, key: false, cookie: undefined })
 }
 
-function shownTicket({ request, method }: Asked): Presented | HubError {
-  if (!isReading(method)) return NOTHING
+function attempt(present: () => Presented): Presented | HubError {
   try {
-    return presentedBy(request, { ticket: true, key: false, cookie: undefined })
+    return present()
   } catch (error) {
     if (error instanceof HubError) return error
     throw error
