@@ -1,6 +1,7 @@
 import { loadFromFlags } from './config-flags.ts'
 import { DONE } from './exit.ts'
 import { grantsLine } from './grant-flags.ts'
+import { NEW_KEY } from './last-credential.ts'
 import type { Configure } from './verb.ts'
 
 interface ListedKey {
@@ -34,7 +35,7 @@ export const configureKeyList: Configure = (command, io, finish) => {
     const width = Math.max(0, ...keys.map((key) => key.name.length))
     const lines = keys.map((key) => (options.json ? JSON.stringify(key) : line(key, width)))
     if (lines.length > 0) await io.stdout.write(`${lines.join('\n')}\n`)
-    else await io.stderr.write("mcp-sse: there are no keys.\nTry: mcp-sse key new ci --publish 'builds/**' --save\n")
+    else await io.stderr.write(`mcp-sse: there are no keys.\nTry: ${NEW_KEY}\n`)
     finish(DONE)
   })
 }

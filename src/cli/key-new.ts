@@ -7,6 +7,7 @@ import { DONE } from './exit.ts'
 import { usageFailure } from './failure.ts'
 import { addGrantFlags, type GrantOptions, grantsOf } from './grant-flags.ts'
 import type { Io } from './io.ts'
+import { NEW_KEY } from './last-credential.ts'
 import { HOW_TO_RELOAD } from './reload-hint.ts'
 import { editKeys, settingsPath, shownPath } from './settings-file.ts'
 import type { Configure } from './verb.ts'
@@ -18,10 +19,9 @@ interface NewOptions extends GrantOptions {
   json?: true
 }
 
-const EXAMPLE = "mcp-sse key new ci --publish 'builds/**' --save"
 const EXAMPLES = `
 Examples:
-  ${EXAMPLE}
+  ${NEW_KEY}
   mcp-sse key new wall --subscribe 'public/**' --expires 90d --save
   mcp-sse key new admin --publish '**' --subscribe '**' --admin --save
 
@@ -37,8 +37,8 @@ export const configureKeyNew: Configure = (command, io, finish) => {
     .addHelpText('after', EXAMPLES)
   command.action(async (name: string, options: NewOptions) => {
     const refusal = keyNameRefusal(name)
-    if (refusal !== undefined) throw usageFailure(`A key has ${KEY_NAME_ALLOWED}.${refusal && ` ${refusal}`}`, EXAMPLE)
-    const { publish, subscribe, admin } = grantsOf(options, EXAMPLE)
+    if (refusal !== undefined) throw usageFailure(`A key has ${KEY_NAME_ALLOWED}.${refusal && ` ${refusal}`}`, NEW_KEY)
+    const { publish, subscribe, admin } = grantsOf(options, NEW_KEY)
     const { key, sha256 } = newApiKey()
     const block: ConfiguredKey = { name, sha256, publish, subscribe, admin, expires: expiresOf(options.expires) }
     const path = savePath(options, io)
