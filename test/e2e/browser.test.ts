@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser, Page } from 'playwright-core'
+import { blankSite } from '../support/blank-site.ts'
 import { findChromium, NO_CHROMIUM, startChromium } from '../support/chromium.ts'
 import { Executable } from '../support/executable.ts'
 import { examples } from '../support/github.ts'
@@ -27,12 +28,7 @@ describe.skipIf(!chromium)('EventSource in Chromium, on a page of a development 
   let browser: Browser
   let server: Executable
   // Another origin than the hub's: everything here passes CORS as a developer's own page must.
-  const site = Bun.serve({
-    port: 0,
-    hostname: '127.0.0.1',
-    fetch: () =>
-      new Response('<!doctype html><title>a page</title>', { headers: { 'content-type': 'text/html; charset=utf-8' } }),
-  })
+  const site = blankSite()
 
   beforeAll(async () => {
     browser = await startChromium(chromium!)

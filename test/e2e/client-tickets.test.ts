@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser, BrowserContext } from 'playwright-core'
+import { blankPage } from '../support/blank-site.ts'
 import { findChromium, NO_CHROMIUM, startChromium } from '../support/chromium.ts'
 import { ClientPage, type ClientPageOptions } from '../support/client-page.ts'
 import { Executable } from '../support/executable.ts'
@@ -25,9 +26,7 @@ describe.skipIf(!chromium)('/client.js with tickets, in Chromium', () => {
     hostname: '127.0.0.1',
     async fetch(request) {
       const { pathname, searchParams } = new URL(request.url)
-      if (pathname !== '/ticket') {
-        return new Response('<!doctype html><title>a page</title>', { headers: { 'content-type': 'text/html' } })
-      }
+      if (pathname !== '/ticket') return blankPage()
       const answer = await fetch(`${server.url}/tickets`, {
         method: 'POST',
         headers: { authorization: `Bearer ${KEY}` },

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser, BrowserContext } from 'playwright-core'
+import { blankSite } from '../support/blank-site.ts'
 import { findChromium, NO_CHROMIUM, startChromium } from '../support/chromium.ts'
 import { ClientPage, type ClientPageOptions } from '../support/client-page.ts'
 import { Executable } from '../support/executable.ts'
@@ -15,12 +16,7 @@ describe.skipIf(!chromium)('/client.js, in Chromium', () => {
   let context: BrowserContext
   let server: Executable
   let proxy: FaultyProxy
-  const site = Bun.serve({
-    port: 0,
-    hostname: '127.0.0.1',
-    fetch: () =>
-      new Response('<!doctype html><title>a page</title>', { headers: { 'content-type': 'text/html; charset=utf-8' } }),
-  })
+  const site = blankSite()
 
   beforeAll(async () => {
     browser = await startChromium(chromium!)
@@ -166,15 +162,18 @@ describe.skipIf(!chromium)('/client.js, in Chromium', () => {
       await until('one stream', () => proxy.streams === 1)
     }
 
-    test('share one stream, and each gets every event once', async () => {
-      await start()
-      const pages = [
-        await open({ topics: ['count'] }),
-        await open({ topics: ['count'] }),
-        await open({ topics: ['count'] }),
-      ]
+    /** So many tabs, live on one stream. */
+    async function sharing(tabs: number): Promise<ClientPage[]> {
+      const pages: ClientPage[] = []
+      while (pages.length < tabs) pages.push(await open({ topics: ['count'] }))
       for (const page of pages) await page.state('live')
       await oneStream()
+      return pages
+    }
+
+    test('share one stream, and each gets every event once', async () => {
+      await start()
+      const pages = await sharing(3)
       await publish(1, 50)
       for (const page of pages) expect(await page.received(50)).toEqual(numbers(1, 50))
       expect(proxy.streams).toBe(1)
@@ -183,10 +182,7 @@ describe.skipIf(!chromium)('/client.js, in Chromium', () => {
 
     test('go on when the leading tab is closed: nothing lost, nothing twice', async () => {
       await start()
-      const pages: ClientPage[] = []
-      for (let tab = 0; tab < 4; tab++) pages.push(await open({ topics: ['count'] }))
-      for (const page of pages) await page.state('live')
-      await oneStream()
+      const pages = await sharing(4)
       let published = 0
       while (pages.length > 1) {
         const publishing = publish(published + 1, published + 60)
@@ -232,13 +228,7 @@ describe.skipIf(!chromium)('/client.js, in Chromium', () => {
 
     test('come through a restart of the hub together, and share again', async () => {
       await start()
-      const pages = [
-        await open({ topics: ['count'] }),
-        await open({ topics: ['count'] }),
-        await open({ topics: ['count'] }),
-      ]
-      for (const page of pages) await page.state('live')
-      await oneStream()
+      const pages = await sharing(3)
       await publish(1, 10)
       for (const page of pages) await page.received(10)
       await server.kill('SIGKILL')
