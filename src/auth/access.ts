@@ -4,7 +4,9 @@ import { ALL_GRANTS } from '../core/grants.ts'
 import { anonymous, LOCAL, type Principal } from '../core/principal.ts'
 import { ClientAddresses } from './address.ts'
 import { Authority } from './authority.ts'
+import { parseHost } from './host.ts'
 import { PageTokens } from './page-tokens.ts'
+import { authorizationServer } from './resource.ts'
 import { type Asked, type Passage, Rule } from './rule.ts'
 import type { AccessSettings } from './settings.ts'
 
@@ -59,6 +61,22 @@ export class Access {
 
   get publicUrl(): string | undefined {
     return this.#state.settings.publicUrl
+  }
+
+  /** Where clients get tokens for this server; `undefined`: nowhere, or nobody says where. */
+  get authorizationServer(): string | undefined {
+    return this.#state.authorizationServer
+  }
+
+  /**
+   * Without a last slash, where the client reaches this server: `public_url`, else the name it asked for, which is
+   * `undefined` for what is no name.
+   */
+  urlFor(headers: Headers, remote: string | undefined): string | undefined {
+    const { settings, addresses } = this.#state
+    if (settings.publicUrl !== undefined) return settings.publicUrl
+    const host = parseHost(headers.get('host'))
+    return host && new URL(`${addresses.schemeOf(headers, remote)}://${host.text}`).origin
   }
 
   /** The cookie that may hold a token; `undefined`: none. */
@@ -134,6 +152,7 @@ class State {
   readonly authority: Authority
   readonly rule: Rule
   readonly addresses: ClientAddresses
+  readonly authorizationServer: string | undefined
   readonly pageTokens: PageTokens
   readonly local: Visitor
   readonly onlooker: Visitor
@@ -144,6 +163,7 @@ class State {
     this.authority = new Authority(settings, previous ? { now, report, previous } : { now, report })
     this.rule = new Rule(settings, this.authority.open)
     this.addresses = new ClientAddresses(settings.trustedProxies)
+    this.authorizationServer = authorizationServer(settings.tokens?.issuer)
     this.pageTokens = new PageTokens(settings.ticketSecret)
     this.local = this.visitor(LOCAL)
     this.onlooker = this.visitor(ONLOOKER)

@@ -36,6 +36,16 @@ export class ClientAddresses {
     return byList ?? byHops ?? ''
   }
 
+  /**
+   * By what the client asked, as far as a trusted proxy says so in `X-Forwarded-Proto`. A list of several proxies is not
+   * understood: which of them ends TLS is not in it.
+   */
+  schemeOf(headers: Headers, remote: string | undefined): 'http' | 'https' {
+    const socket = remote === undefined ? undefined : parse(remote)
+    if (!socket || !this.#isTrusted(socket)) return 'http'
+    return headers.get('x-forwarded-proto')?.toLowerCase() === 'https' ? 'https' : 'http'
+  }
+
   #rightMost(nodes: readonly string[] | undefined): string | undefined {
     if (!nodes) return undefined
     for (let index = nodes.length - 1; index >= 0; index--) {

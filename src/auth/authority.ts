@@ -9,6 +9,7 @@ import { CredentialError, invalidCredential } from './credential-error.ts'
 import { type Fingerprint, fingerprints } from './fingerprint.ts'
 import { looksSigned } from './jws.ts'
 import type { Presented } from './presented.ts'
+import { resourcesOf } from './resource.ts'
 import type { AuthoritySettings } from './settings.ts'
 import { type TicketContent, type TicketRequest, Tickets } from './tickets.ts'
 import { tokenPrincipal } from './token-principal.ts'
@@ -56,6 +57,7 @@ export class Authority {
         now,
         report,
         fingerprint,
+        resources: resourcesOf(settings.tokens, settings.publicUrl),
         previous: previous === undefined ? undefined : previous.#tokens,
       })
     this.#tickets = new Tickets(settings.ticketSecret, now)

@@ -1,5 +1,7 @@
 const PLAIN_LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/
 const LOOPBACK_NAME = /^(?:(?:[a-z0-9_-]+\.)*localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])$/
+/** RFC 3986 section 3.2.2. URL parsers also let quotes and braces through, which no name has and headers would be built of. */
+const REG_NAME_OR_LITERAL = /^(?:[\w.~!$&'()*+,;=-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/
 const IP_LITERAL = /^(?:\[.*\]|\d{1,3}(?:\.\d{1,3}){3})$/
 
 /** A `Host` header, canonical: lower case, without the port 80. */
@@ -22,7 +24,7 @@ export function isLoopbackName(name: string): boolean {
 export function parseHost(header: string | null): Host | undefined {
   if (header === null) return undefined
   const text = header.toLowerCase()
-  const url = URL.parse(`http://${text}`)
+  const url = REG_NAME_OR_LITERAL.test(text) ? URL.parse(`http://${text}`) : null
   if (!url || url.host === '' || (url.host !== text && `${url.host}:80` !== text)) return undefined
   return { name: url.hostname, text: url.host }
 }

@@ -33,7 +33,11 @@ export function behindProxy(header: string): HubError {
 const MAX_ORIGIN_SHOWN = 100
 
 /** `text` is the Origin header; without one a link or an image of another site led here. */
-export function foreignOrigin(text: string | undefined, method: string, mode: 'open' | 'credentials'): HubError {
+export function foreignOrigin(
+  text: string | undefined,
+  { kind, method }: { kind: string; method: string },
+  mode: 'open' | 'credentials',
+): HubError {
   if (text === undefined) {
     return new HubError(
       'origin-not-allowed',
@@ -41,7 +45,8 @@ export function foreignOrigin(text: string | undefined, method: string, mode: 'o
     )
   }
   const origin = text.length <= MAX_ORIGIN_SHOWN ? parseOrigin(text)?.origin : undefined
-  const what = method === 'GET' || method === 'HEAD' ? 'read' : method === 'POST' ? 'publish' : 'change anything'
+  const doing = method === 'GET' || method === 'HEAD' ? 'read' : method === 'POST' ? 'publish' : 'change anything'
+  const what = kind === 'mcp' ? 'speak MCP' : doing
   const who = origin === undefined ? 'Pages without an origin of their own' : `Pages from ${origin}`
   const listed = origin === undefined ? [] : [`allow them with CORS_ORIGIN=${origin}`]
   const ways = [...listed, ...(mode === 'open' ? [] : ['send an Authorization header'])]

@@ -8,9 +8,10 @@ import type { AccessSettings } from './settings.ts'
 
 /**
  * As far as it decides who may ask: `page` is `/`; `public` needs no credential, and nor does `module` (`/client.js`), which
- * pages of any site import; on `stream` (`/events…`) a ticket counts, on `raw` (`/events/{topic}`) a key in the query.
+ * pages of any site import; on `stream` (`/events…`) a ticket counts, on `raw` (`/events/{topic}`) a key in the query; on
+ * `mcp` (`/mcp`, `/sse`, `/messages`) a foreign page needs a credential for whatever it asks: a GET there is no reading.
  */
-export type RouteKind = 'page' | 'public' | 'module' | 'stream' | 'raw' | 'other'
+export type RouteKind = 'page' | 'public' | 'module' | 'stream' | 'raw' | 'mcp' | 'other'
 
 export interface Asked {
   request: Request
@@ -96,8 +97,8 @@ export class Rule {
     }
     if (from === 'none' || from === 'own') return LOCAL
     if (from !== 'foreign') return passage(text, { kind: 'local' })
-    if (this.#anyoneReads && isReading(method)) return passage('*', { kind: 'onlooker' })
-    return refused(foreignOrigin(text, method, 'open'))
+    if (this.#anyoneReads && readsEvents(asked)) return passage('*', { kind: 'onlooker' })
+    return refused(foreignOrigin(text, asked, 'open'))
   }
 
   #passWithCredentials(asked: Asked, origin: Origin, host: Host): Passage {
@@ -116,10 +117,10 @@ export class Rule {
       if (pages && !this.#hosts.knows(host) && !this.#hosts.isAddress(host)) return refused(unnamedHost())
       return passage(undefined, presented)
     }
-    const open = isReading(asked.method) && (this.#anyoneReads || this.#anonymousReads)
+    const open = readsEvents(asked) && (this.#anyoneReads || this.#anonymousReads)
     if (presented.kind === 'bearer' || presented.kind === 'ticket') return passage(pageOf(origin), presented)
     if (open && presented.kind === 'none') return passage(pageOf(origin), presented)
-    return refused(foreignOrigin(text, asked.method, 'credentials'), from === 'local' ? text : undefined)
+    return refused(foreignOrigin(text, asked, 'credentials'), from === 'local' ? text : undefined)
   }
 
   #listed(text: string | undefined, presented: Passage['presented']): Passage {
@@ -137,6 +138,10 @@ export class Rule {
 
 function isReading(method: string): boolean {
   return method === 'GET' || method === 'HEAD'
+}
+
+function readsEvents({ kind, method }: Asked): boolean {
+  return kind !== 'mcp' && isReading(method)
 }
 
 /** The page a browser may show the answer to; `undefined`: the hub's own, or none. */

@@ -34,6 +34,8 @@ export interface AuthoritySettings {
   anonymous: Grants
   /** Without credentials nobody is known, instead of everyone being `local`: the last one was taken away by a reload. */
   closed?: boolean | undefined
+  /** As in `AccessSettings`: tokens may be meant for what it names. */
+  publicUrl?: string | undefined
   /** Signs tickets; survives a restart, so that tickets do. 32 random bytes. */
   ticketSecret: Uint8Array
 }

@@ -4,6 +4,7 @@ import type { Fingerprint } from './fingerprint.ts'
 import { IssuerKeys } from './issuer-keys.ts'
 import { readHeader, TICKET_TYPE, type TokenHeader } from './jws.ts'
 import { KEY_SET_ALGORITHMS } from './key-set.ts'
+import { withAndWithoutSlash } from './resource.ts'
 import type { TokenSettings } from './settings.ts'
 import { secretBytes } from './token-secret.ts'
 
@@ -26,6 +27,14 @@ export interface VerifiedToken {
   expires: number
 }
 
+type Kind = 'secret' | 'jwk'
+
+/** What a token must be, beside signed: by this algorithm, and for one of these; none: for anything. */
+interface Accepted {
+  alg: string
+  audiences: readonly string[]
+}
+
 interface Secret {
   key: Promise<CryptoKey>
   credential: string
@@ -35,6 +44,8 @@ export interface TokensOptions {
   now: () => number
   report: (error: unknown) => void
   fingerprint: Fingerprint
+  /** What this server is called, without a last slash: tokens may be for it by these names as well. Default none. */
+  resources?: readonly string[] | undefined
   /** Those before a reload: keys fetched from the same URL stay. */
   previous?: Tokens | undefined
 }
@@ -44,14 +55,16 @@ export class Tokens {
   readonly settings: TokenSettings
   readonly #now: () => number
   readonly #fingerprint: Fingerprint
+  readonly #resources: readonly string[]
   readonly #secrets: readonly Secret[]
   readonly #issuerKeys: IssuerKeys | undefined
 
   /** @throws HubError `invalid-config` */
-  constructor(settings: TokenSettings, { now, report, fingerprint, previous }: TokensOptions) {
+  constructor(settings: TokenSettings, { now, report, fingerprint, resources = [], previous }: TokensOptions) {
     this.settings = settings
     this.#now = now
     this.#fingerprint = fingerprint
+    this.#resources = resources
     this.#secrets = settings.secrets.map((secret) => ({
       key: importSecret(secretBytes(secret)),
       credential: this.#credential('secret', secret),
@@ -102,7 +115,7 @@ export class Tokens {
   async #verifySecret(token: string): Promise<Pick<VerifiedToken, 'claims' | 'credential'>> {
     if (this.#secrets.length === 0) throw notConfigured('HS256', 'auth.jwt.secret')
     for (const { key, credential } of this.#secrets) {
-      const claims = await this.#claims(token, await key, 'HS256')
+      const claims = await this.#claims(token, await key, { alg: 'HS256', audiences: this.#audiences('secret') })
       if (claims) return { claims, credential }
     }
     throw badSignature()
@@ -125,15 +138,15 @@ export class Tokens {
       throw invalidCredential('kid', 'This token is signed with a key its issuer does not publish; get a new token.')
     }
     for (const { key, thumbprint } of fitting) {
-      const claims = await this.#claims(token, key, alg)
+      const claims = await this.#claims(token, key, { alg, audiences: this.#audiences('jwk') })
       if (claims) return { claims, credential: this.#credential('jwk', thumbprint) }
     }
     throw badSignature()
   }
 
   /** `undefined` when the signature is not of this key. @throws CredentialError when it is and a claim is not good */
-  async #claims(token: string, key: CryptoKey, alg: string): Promise<JWTPayload | undefined> {
-    const { issuer, audience } = this.settings
+  async #claims(token: string, key: CryptoKey, { alg, audiences }: Accepted): Promise<JWTPayload | undefined> {
+    const { issuer } = this.settings
     try {
       const { payload } = await jwtVerify(token, key, {
         algorithms: [alg],
@@ -141,24 +154,24 @@ export class Tokens {
         clockTolerance: CLOCK_LEEWAY_S,
         currentDate: new Date(this.#now()),
         ...(issuer === undefined ? {} : { issuer }),
-        ...(audience === undefined ? {} : { audience }),
+        ...(audiences.length === 0 ? {} : { audience: [...audiences, ...withAndWithoutSlash(this.#resources)] }),
       })
       return payload
     } catch (error) {
       if (error instanceof errors.JWSSignatureVerificationFailed) return undefined
       // Not jose's: a key it does not verify with, such as RSA of less than 2048 bits.
       if (!(error instanceof errors.JOSEError)) return undefined
-      throw this.#refusal(error)
+      throw this.#refusal(error, audiences)
     }
   }
 
   /** jose's errors carry the claims: they go no further. */
-  #refusal(error: unknown): CredentialError {
+  #refusal(error: unknown, audiences: readonly string[]): CredentialError {
     if (error instanceof errors.JWTExpired) {
       return new CredentialError('credential-expired', 'exp', 'This token has expired; get a new one.')
     }
     if (error instanceof errors.JWTClaimValidationFailed) {
-      const { issuer, audience } = this.settings
+      const { issuer } = this.settings
       switch (error.claim) {
         case 'exp':
           return invalidCredential('exp', 'This token has no end; get one with an exp claim, in seconds since 1970.')
@@ -178,16 +191,29 @@ export class Tokens {
             `This token is from another issuer; this server takes those with iss ${issuer}.`,
           )
         case 'aud':
-          return invalidCredential('aud', `This token is for another audience; get one with aud ${audience}.`)
+          return invalidCredential(
+            'aud',
+            `This token is for another audience; get one with aud ${audiences.join(' or ')}.`,
+          )
       }
     }
     return invalidCredential('syntax', 'This token cannot be read as a signed JWT; get a new one.')
   }
 
+  /**
+   * What tokens of this kind have to be for, one of them; none: anything. The keys of an issuer sign for many services. A
+   * secret is shared with one backend, whose tokens need no audience until one is configured.
+   */
+  #audiences(kind: Kind): readonly string[] {
+    const { audience } = this.settings
+    if (audience !== undefined) return [audience, ...this.#resources]
+    return kind === 'jwk' ? this.#resources : []
+  }
+
   /** Who asks is what vouches for it and what it is asked about: another audience or claim is another trust. */
-  #credential(kind: 'secret' | 'jwk', source: string): string {
-    const { issuer, audience, claim } = this.settings
-    return this.#fingerprint(kind, [source, issuer, audience, claim])
+  #credential(kind: Kind, source: string): string {
+    const { issuer, claim } = this.settings
+    return this.#fingerprint(kind, [source, issuer, claim, ...this.#audiences(kind)])
   }
 }
 

@@ -11,7 +11,8 @@ const MAKE_A_KEY = "mcp-sse key new admin --admin --publish '**' --subscribe '**
  * What would leave a hub open by accident, or locked without anyone having meant it, as sentences. A hub that is `closed`
  * without credentials can do neither.
  */
-export function accessProblems({ hosts, auth }: Config, from: From, closed = false): string[] {
+export function accessProblems(config: Config, from: From, closed = false): string[] {
+  const { hosts, auth } = config
   const problems: string[] = []
   const credentials = hasCredentials(auth)
   if (closed && !credentials) return problems
@@ -33,7 +34,7 @@ export function accessProblems({ hosts, auth }: Config, from: From, closed = fal
       `${from(key)}: ${key} says what callers without a credential may do, and there are no credentials. Make one (${MAKE_A_KEY}) or remove it.`,
     )
   }
-  return [...problems, ...tokenProblems(auth, from), ...keyProblems(auth, from)]
+  return [...problems, ...tokenProblems(config, from), ...keyProblems(auth, from)]
 }
 
 export function accessWarnings({ publicUrl }: Config, from: From): string[] {
@@ -44,15 +45,23 @@ export function accessWarnings({ publicUrl }: Config, from: From): string[] {
   ]
 }
 
-function tokenProblems({ jwt }: AuthConfig, from: From): string[] {
+const AUDIENCE = {
+  key: 'auth.jwt.audience (or public_url)',
+  variable: 'MCP_SSE_AUTH_JWT_AUDIENCE (or MCP_SSE_PUBLIC_URL)',
+}
+
+function tokenProblems({ publicUrl, auth: { jwt } }: Config, from: From): string[] {
   const problems: string[] = []
   const verifies = jwt.secrets.length > 0 || jwt.jwks !== undefined
   if (jwt.jwks !== undefined) {
-    const missing = (['issuer', 'audience'] as const).filter((claim) => jwt[claim] === undefined)
+    const missing = [
+      ...(jwt.issuer === undefined ? [{ key: 'auth.jwt.issuer', variable: 'MCP_SSE_AUTH_JWT_ISSUER' }] : []),
+      // Tokens for the public URL itself are for nobody else either.
+      ...(jwt.audience === undefined && publicUrl === undefined ? [AUDIENCE] : []),
+    ]
     if (missing.length > 0) {
-      const variables = missing.map((claim) => `MCP_SSE_AUTH_JWT_${claim.toUpperCase()}`)
       problems.push(
-        `${from('auth.jwt.jwks')}: auth.jwt.jwks without ${missing.map((claim) => `auth.jwt.${claim}`).join(' and ')} would accept what its issuer made for others. Set ${variables.join(' and ')}.`,
+        `${from('auth.jwt.jwks')}: auth.jwt.jwks without ${missing.map(({ key }) => key).join(' and ')} would accept what its issuer made for others. Set ${missing.map(({ variable }) => variable).join(' and ')}.`,
       )
     }
   }

@@ -14,6 +14,7 @@ import { openapi } from './openapi/openapi.ts'
 import { page } from './page.ts'
 import { pathOf } from './parameters.ts'
 import { problemOf } from './problem.ts'
+import { ProtectedResource } from './protected-resource.ts'
 import { publish } from './publish/publish.ts'
 import { RouteTable } from './route-table.ts'
 import { streamRoutes } from './stream.ts'
@@ -57,6 +58,7 @@ const ANSWER_BYTES = 64 * MIB
 export function createApp(options: AppOptions) {
   const { hub, access, report } = options
   const gate = new Gate(access)
+  const resource = new ProtectedResource(access)
   const bodies = new ByteRoom({ bytes: options.bodyBytes ?? BODY_BYTES, what: 'request bodies are arriving' })
   const ticketBodies = new ByteRoom({
     bytes: options.ticketBytes ?? TICKET_BYTES,
@@ -92,9 +94,10 @@ export function createApp(options: AppOptions) {
     const refusal = refusalFor(error, visitor)
     const address = (): string => gate.addressOf(request, app.server)
     noteRefusal(options.refusals, refusal, { visitor, route: table.nameOf(request), address })
-    return problemOf(refusal, report)
+    return problemOf(refusal, report, () => resource.metadataUrl(request, app.server))
   })
   app.use(page())
+  app.use(resource.plugin())
   app.use(publish({ hub, gate, rate: options.publishRate, bodies, bodyTimeoutMs }))
   app.use(headOfStream(options.now))
   app.use(

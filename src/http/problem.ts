@@ -12,6 +12,7 @@ export const statusOf: Record<ErrorCode, number> = {
   'invalid-query': 400,
   'invalid-cursor': 400,
   'invalid-body': 400,
+  'invalid-arguments': 400,
   'unsupported-content-type': 415,
   'unsupported-encoding': 415,
   'event-too-large': 413,
@@ -76,12 +77,16 @@ const leavesBodyUnread = new Set<ErrorCode>(['body-too-large', 'body-too-slow', 
 /** Their words come from SQLite and the disk and may quote paths or SQL: for the operator's log line, not for clients. */
 const logTroubles = new Set<ErrorCode>(['log-failed', 'log-corrupt', 'log-newer', 'log-unwritable', 'log-locked'])
 
-/** RFC 6750 section 3: no error where no credential was shown. */
-const CHALLENGE = 'Bearer realm="mcp-sse"'
-const challenges: Partial<Record<ErrorCode, string>> = {
-  'credential-invalid': `${CHALLENGE}, error="invalid_token"`,
-  'credential-expired': `${CHALLENGE}, error="invalid_token"`,
+/** RFC 6750 section 3.1: no error where no credential was shown. */
+const challenged: Partial<Record<ErrorCode, string>> = {
+  'credential-missing': '',
+  'credential-invalid': ', error="invalid_token"',
+  'credential-expired': ', error="invalid_token"',
+  forbidden: ', error="insufficient_scope"',
 }
+
+/** Where the refused client reads who issues tokens for what it asked for; `undefined`: nobody does. */
+export type MetadataUrl = () => string | undefined
 
 const FAILED = 'The server failed; its log says why.'
 const LOG_TROUBLE =
@@ -91,7 +96,24 @@ function isForOperator(code: ErrorCode): boolean {
   return statusOf[code] === 500 || logTroubles.has(code)
 }
 
-export function problemResponse(error: HubError, headers: Record<string, string> = {}): Response {
+/**
+ * What a refused client may do about its credential, as `WWW-Authenticate` says it. `metadata` is the URL of what is known
+ * of the authorization server (RFC 9728 section 5.1): without one, a 403 is nothing another token could be asked for.
+ */
+function challengeOf(code: ErrorCode, metadata: string | undefined): string | undefined {
+  const error = challenged[code]
+  if (error === undefined || (code === 'forbidden' && metadata === undefined)) return undefined
+  const known = metadata === undefined ? '' : `, resource_metadata="${metadata.replace(/["\\]/g, '\\$&')}"`
+  return `Bearer realm="mcp-sse"${error}${known}`
+}
+
+/** `metadata` as in `problemOf`. */
+export function problemResponse(
+  error: HubError,
+  headers: Record<string, string> = {},
+  metadata: MetadataUrl = () => undefined,
+): Response {
+  const challenge = error.code in challenged ? challengeOf(error.code, metadata()) : undefined
   const status = statusOf[error.code]
   const problem: Problem = {
     type: 'about:blank',
@@ -110,17 +132,20 @@ export function problemResponse(error: HubError, headers: Record<string, string>
         ? {}
         : { 'retry-after': String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))) }),
       ...(leavesBodyUnread.has(error.code) ? { connection: 'close' } : {}),
-      ...(status === 401 ? { 'www-authenticate': challenges[error.code] ?? CHALLENGE } : {}),
+      ...(challenge === undefined ? {} : { 'www-authenticate': challenge }),
       ...headers,
     },
   })
 }
 
-/** What the client sees of any thrown value; what is not a HubError goes to `report` and shows nothing of itself. */
-export function problemOf(error: unknown, report: (error: unknown) => void): Response {
+/**
+ * What the client sees of any thrown value; what is not a HubError goes to `report` and shows nothing of itself.
+ * `metadata` is asked when the refusal is about a credential.
+ */
+export function problemOf(error: unknown, report: (error: unknown) => void, metadata?: MetadataUrl): Response {
   if (error instanceof HubError) {
     if (isForOperator(error.code)) report(error)
-    return problemResponse(error)
+    return problemResponse(error, {}, metadata)
   }
   report(error)
   return problemResponse(new HubError('internal', FAILED, { cause: error }))

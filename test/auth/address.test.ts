@@ -22,6 +22,17 @@ describe('the address of a client', () => {
     expect(new ClientAddresses([]).of(new Headers({ 'x-forwarded-for': '203.0.113.9' }), '127.0.0.1')).toBe('')
   })
 
+  test('was asked for by https when a trusted proxy says so, in one word, and nobody else does', () => {
+    const scheme = (remote: string | undefined, said?: string) =>
+      addresses.schemeOf(new Headers(said === undefined ? {} : { 'x-forwarded-proto': said }), remote)
+    for (const remote of ['127.0.0.1', '10.1.2.3', '::ffff:10.1.2.3']) {
+      expect([scheme(remote, 'https'), scheme(remote, 'HTTPS')]).toEqual(['https', 'https'])
+      for (const said of [undefined, 'http', 'https, http', 'http, https', 'wss', 'https"', ''])
+        expect(scheme(remote, said)).toBe('http')
+    }
+    for (const remote of ['203.0.113.9', '10.2.0.1', undefined, '']) expect(scheme(remote, 'https')).toBe('http')
+  })
+
   test('counts the /64 of IPv6 as one, or one customer would be 2^64 of them', () => {
     expect(of('2001:db8:2:3:4:5:6:7')).toBe('2001:db8:2:3::/64')
     expect(of('2001:db8:2:3:ffff::1')).toBe('2001:db8:2:3::/64')

@@ -59,5 +59,11 @@ describe('a Host', () => {
     'hé',
     'l%6fcalhost',
     'http://localhost',
+    // Names to URL parsers, and what would end a quoted string of a header that is built of it.
+    'a"b',
+    'a"b:80',
+    'a{b}',
+    'a`b',
+    'a%22b',
   ])('%p is none at all', (header) => expect(parseHost(header)).toBeUndefined())
 })

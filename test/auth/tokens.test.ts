@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { base64url, type JWTPayload, SignJWT } from 'jose'
+import type { Authority } from '../../src/auth/authority.ts'
 import { explain } from '../../src/auth/explanation.ts'
 import { MAX_CREDENTIAL_LENGTH } from '../../src/auth/presented.ts'
 import { signToken } from '../../src/auth/signed-token.ts'
@@ -153,6 +154,98 @@ describe('claims:', () => {
   test.each(table)('%s', async (_, payload, outcome) => {
     const token = await hmac(payload)
     expect(await refusalOf(() => recognised(token, authority({ tokens: strict }, { clock })))).toBe(outcome)
+  })
+})
+
+describe('audience:', () => {
+  const HUB = 'https://events.example'
+  const issuer = 'https://issuer.example'
+  const good = { ...claims, iss: issuer }
+  const accepted = ['hub', ['other', 'hub'], HUB, `${HUB}/`, `${HUB}/mcp`, `${HUB}/mcp/`, ['x', `${HUB}/mcp/`]]
+  const others: (string | string[] | undefined)[] = [
+    undefined,
+    '',
+    [],
+    'Hub',
+    'hub/',
+    ['other'],
+    'https://other.example',
+    'https://other.example/mcp',
+    `${HUB}//`,
+    `${HUB}/sse`,
+    `${HUB}/mcp/x`,
+    `${HUB}:443/mcp`,
+    `${HUB}.evil.example/mcp`,
+    'https://EVENTS.example',
+    'http://events.example/mcp',
+  ]
+  const REFUSED = 'credential-invalid aud'
+  const outcome = async (who: Authority, aud: unknown, sign = hmac) => {
+    const token = await sign({ ...good, ...(aud === undefined ? {} : { aud: aud as string }) })
+    return refusalOf(() => recognised(token, who))
+  }
+
+  test('the configured one and, beside it, the resources of public_url, with or without a last slash', async () => {
+    await using keys = new Issuer(ec)
+    const tokens = tokenSettings({ issuer, audience: 'hub', secrets: [HMAC_SECRET], jwks: keys.url })
+    const who = authority({ tokens, publicUrl: HUB }, { clock })
+    for (const sign of [hmac, ec.sign]) {
+      for (const aud of accepted) expect(await outcome(who, aud, sign)).toBe('recognised')
+      for (const aud of others) expect(await outcome(who, aud, sign)).toBe(REFUSED)
+    }
+  })
+
+  test('without a configured one the resources alone, for whatever the issuer’s keys signed', async () => {
+    await using keys = new Issuer(ec)
+    const tokens = tokenSettings({ issuer, secrets: [HMAC_SECRET], jwks: keys.url })
+    const who = authority({ tokens, publicUrl: HUB }, { clock })
+    for (const aud of accepted)
+      expect(await outcome(who, aud, ec.sign)).toBe(JSON.stringify(aud).includes(HUB) ? 'recognised' : REFUSED)
+    for (const aud of others) expect(await outcome(who, aud, ec.sign)).toBe(REFUSED)
+    // What the backend with the secret signs is for nobody else.
+    for (const aud of [...accepted, ...others]) expect(await outcome(who, aud)).toBe('recognised')
+  })
+
+  test('of a secret alone is not looked at until one is configured', async () => {
+    const unset = authority({ tokens: tokenSettings({ issuer }), publicUrl: HUB }, { clock })
+    for (const aud of [...accepted, ...others]) expect(await outcome(unset, aud)).toBe('recognised')
+  })
+
+  test('by a public_url nobody is let in where no issuer is configured, or by an issuer where no public_url is', async () => {
+    for (const settings of [
+      { tokens: tokenSettings({ audience: 'hub' }), publicUrl: HUB },
+      { tokens: tokenSettings({ audience: 'hub', issuer }) },
+    ]) {
+      const who = authority(settings, { clock })
+      expect(await outcome(who, 'hub')).toBe('recognised')
+      for (const aud of [HUB, `${HUB}/mcp`, `${issuer}/mcp`, '/mcp', 'undefined/mcp'])
+        expect(await outcome(who, aud)).toBe(REFUSED)
+    }
+  })
+
+  test('and the refusal names all that would do', async () => {
+    const tokens = tokenSettings({ issuer, audience: 'hub' })
+    const explained = await explain(authority({ tokens, publicUrl: HUB }, { clock }), await hmac(good))
+    expect(explained).toMatchObject({
+      check: 'aud',
+      message: `This token is for another audience; get one with aud hub or ${HUB} or ${HUB}/mcp.`,
+    })
+  })
+
+  test('another one is another trust: who was recognised by it is not by what counts now', async () => {
+    await using keys = new Issuer(ec)
+    const tokens = tokenSettings({ issuer, secrets: [HMAC_SECRET], jwks: keys.url })
+    const before = authority({ tokens, publicUrl: HUB }, { clock })
+    const of = (publicUrl: string | undefined, more = {}) =>
+      authority({ tokens: { ...tokens, ...more }, publicUrl }, { clock, previous: before })
+    const principal = await recognised(await ec.sign({ ...good, aud: HUB }), before)
+    expect(of(HUB).judge(principal)).toBeUndefined()
+    expect(of('https://new.example').judge(principal)).toBe('credential-revoked')
+    expect(of(HUB, { audience: 'hub' }).judge(principal)).toBe('credential-revoked')
+    // Nothing that the secret's tokens go by has changed.
+    const own = await recognised(await hmac(good), before)
+    expect(of('https://new.example').judge(own)).toBeUndefined()
+    expect(of(HUB, { audience: 'hub' }).judge(own)).toBe('credential-revoked')
   })
 })
 

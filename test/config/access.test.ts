@@ -84,8 +84,20 @@ describe('a start that would expose a hub by accident, or lock it without anyone
     [
       'tokens its issuer made for others',
       { env: { MCP_SSE_AUTH_JWT_JWKS: 'keys.json', MCP_SSE_AUTH_JWT_ISSUER: 'i' } },
-      'auth.jwt.jwks without auth.jwt.audience',
-      'MCP_SSE_AUTH_JWT_AUDIENCE',
+      'auth.jwt.jwks without auth.jwt.audience (or public_url) would',
+      'Set MCP_SSE_AUTH_JWT_AUDIENCE (or MCP_SSE_PUBLIC_URL).',
+    ],
+    [
+      'tokens of any issuer of those keys, for the public URL or not',
+      { env: { MCP_SSE_AUTH_JWT_JWKS: 'keys.json', MCP_SSE_PUBLIC_URL: 'https://a.example' } },
+      'auth.jwt.jwks without auth.jwt.issuer would',
+      'Set MCP_SSE_AUTH_JWT_ISSUER.',
+    ],
+    [
+      'keys that sign for anyone and anything',
+      { env: { MCP_SSE_AUTH_JWT_JWKS: 'keys.json' } },
+      'auth.jwt.jwks without auth.jwt.issuer and auth.jwt.audience (or public_url) would',
+      'Set MCP_SSE_AUTH_JWT_ISSUER and MCP_SSE_AUTH_JWT_AUDIENCE (or MCP_SSE_PUBLIC_URL).',
     ],
     [
       'tokens of any issuer of those keys',
@@ -146,6 +158,14 @@ describe('a start that would expose a hub by accident, or lock it without anyone
     [
       'a set of keys with issuer and audience',
       { MCP_SSE_AUTH_JWT_JWKS: 'https://a.example/keys', MCP_SSE_AUTH_JWT_ISSUER: 'i', MCP_SSE_AUTH_JWT_AUDIENCE: 'a' },
+    ],
+    [
+      'a set of keys whose tokens are for the public URL',
+      {
+        MCP_SSE_AUTH_JWT_JWKS: 'https://a.example/keys',
+        MCP_SSE_AUTH_JWT_ISSUER: 'i',
+        MCP_SSE_PUBLIC_URL: 'https://events.example',
+      },
     ],
   ])('%s is let through', (_, env) => {
     expect(problems({ env })).toEqual([])

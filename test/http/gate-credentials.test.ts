@@ -138,7 +138,7 @@ describe('with credentials', () => {
 
   test('without a credential every other route says how to show one', async () => {
     for (const { method, path } of everyRoute(served)) {
-      if (/^\/($|livez|readyz|healthz|openapi|client|favicon)/.test(path)) continue
+      if (/^\/($|livez|readyz|healthz|openapi|client|favicon|\.well-known)/.test(path)) continue
       const response = await served.fetch(path, { method, body: method === 'POST' ? 'x' : null })
       expect(response.headers.get('www-authenticate')).toBe('Bearer realm="mcp-sse"')
       await expectProblem(response, 401, 'credential-missing')

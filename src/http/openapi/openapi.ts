@@ -1,7 +1,8 @@
 import { Elysia } from 'elysia'
 import type { Access } from '../../auth/access.ts'
 import { jsonAnswer } from '../json-answer.ts'
-import { type Operation, type Paths, paths } from './paths.ts'
+import type { Operation, Paths } from './operation.ts'
+import { paths } from './paths.ts'
 import { type JsonObject, schemas } from './schemas.ts'
 
 /** One of them a request. Which ones a route takes stands at the route. */

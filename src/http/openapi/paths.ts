@@ -1,13 +1,21 @@
 import { MAX_LAST } from '../../core/start.ts'
 import { HISTORY_LIMIT, MAX_HISTORY_LIMIT } from '../history.ts'
 import { MAX_TOPICS_LIMIT, TOPICS_LIMIT } from '../topics.ts'
+import { mcpPaths } from './mcp-paths.ts'
+import {
+  BY_HEADER,
+  header,
+  json,
+  operation,
+  type Paths,
+  PUBLIC,
+  path,
+  problems,
+  query,
+  RAW_PUBLISHING,
+  READING,
+} from './operation.ts'
 import { type JsonObject, ref } from './schemas.ts'
-
-const PUBLIC: JsonObject = { security: [] }
-/** Security schemes: any one of these. */
-const READING: JsonObject = security('bearer', 'ticket', 'cookie')
-const RAW_PUBLISHING: JsonObject = security('bearer', 'key', 'cookie')
-const BY_HEADER: JsonObject = security('bearer', 'cookie')
 
 const ANY_BODY = { required: true, content: { '*/*': { schema: {}, example: 'backup failed' } } }
 
@@ -52,14 +60,6 @@ const readyAnswers = {
   200: json('It takes events and streams.', ref('Readiness')),
   503: json('It is stopping or has failed.', ref('Readiness')),
 }
-
-export interface Operation extends JsonObject {
-  /** Any one of these schemes. */
-  security?: JsonObject[]
-}
-
-/** Path → method → operation. */
-export type Paths = Record<string, Record<string, Operation>>
 
 /** Every route there is. */
 export const paths: Paths = {
@@ -141,11 +141,8 @@ export const paths: Paths = {
   '/livez': { get: operation('The process answers.', { 200: { description: 'ok' } }, PUBLIC) },
   '/readyz': { get: operation('Whether it takes events and streams.', readyAnswers, PUBLIC) },
   '/healthz': { get: operation('The same as /readyz.', readyAnswers, PUBLIC) },
+  ...mcpPaths,
   '/openapi.json': { get: operation('This document.', { 200: { description: 'OpenAPI 3.1.' } }, PUBLIC) },
-}
-
-function operation(summary: string, responses: JsonObject, more: JsonObject = {}): Operation {
-  return { summary, ...more, responses: { ...responses, ...problems(403) } }
 }
 
 function publishAnswers(batch: boolean): JsonObject {
@@ -159,32 +156,6 @@ function publishAnswers(batch: boolean): JsonObject {
 
 function eraseAnswers(): JsonObject {
   return { 204: { description: 'Gone.' }, ...problems(400, 401, 404, 503) }
-}
-
-/** In open mode none of them is asked for; there the server is this machine's alone. */
-function security(...schemes: string[]): JsonObject {
-  return { security: [{}, ...schemes.map((scheme) => ({ [scheme]: [] }))] }
-}
-
-function problems(...statuses: number[]): JsonObject {
-  const problem = { description: 'A problem.', content: { 'application/problem+json': { schema: ref('Problem') } } }
-  return Object.fromEntries(statuses.map((status) => [status, problem]))
-}
-
-function json(description: string, schema: JsonObject): JsonObject {
-  return { description, content: { 'application/json': { schema } } }
-}
-
-function query(name: string, description: string, schema: JsonObject = { type: 'string' }): JsonObject {
-  return { name, in: 'query', description, schema }
-}
-
-function header(name: string, description: string): JsonObject {
-  return { name, in: 'header', description, schema: { type: 'string' } }
-}
-
-function path(name: string, description: string): JsonObject {
-  return { name, in: 'path', required: true, description, schema: { type: 'string' } }
 }
 
 function limit(standard: number, most: number): JsonObject {
