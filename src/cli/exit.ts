@@ -20,6 +20,7 @@ const exitCodes: Record<ErrorCode, number> = {
   'invalid-query': FAILED,
   'invalid-cursor': FAILED,
   'invalid-body': FAILED,
+  'invalid-arguments': FAILED,
   'unsupported-content-type': FAILED,
   'unsupported-encoding': FAILED,
   'event-too-large': FAILED,

@@ -14,6 +14,7 @@ export const errorCodes = [
   'invalid-query',
   'invalid-cursor',
   'invalid-body',
+  'invalid-arguments',
   'unsupported-content-type',
   'unsupported-encoding',
   'event-too-large',

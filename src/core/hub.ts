@@ -170,6 +170,22 @@ export class Hub {
     return this.#connections.refusal(principal, address)
   }
 
+  /**
+   * A place among the connections for a stream that is no subscription. The result gives it back, and may be called twice.
+   * @throws HubError `overloaded`, `draining`, `log-failed`
+   */
+  occupy(reader: Pick<Reader, 'principal' | 'address'>): () => void {
+    this.#requireOpen()
+    const refusal = this.refusal(reader)
+    if (refusal) throw noPlace(this.retryMs(refusal))
+    this.#connections.add(reader.principal, reader.address)
+    let occupied = true
+    return () => {
+      if (occupied) this.#connections.remove(reader.principal, reader.address)
+      occupied = false
+    }
+  }
+
   /** `filter` has been narrowed to the grants of `principal`: whatever it matches is delivered. */
   subscribe({ filter, start, principal, address }: SubscribeRequest): Subscription {
     const id = `con_${(++this.#sequence).toString(36)}${Math.floor(this.#clock.random() * 1e9).toString(36)}`
@@ -297,4 +313,10 @@ export class Hub {
       if (++visited % VISITS_PER_TURN === 0) await this.#clock.yield()
     }
   }
+}
+
+function noPlace(retryAfterMs: number): HubError {
+  return new HubError('overloaded', 'Too many streams are open for now; close one, or try again in a moment.', {
+    retryAfterMs,
+  })
 }

@@ -45,3 +45,28 @@ describe('streams above a limit are refused, the new one and not the oldest', ()
     await close()
   })
 })
+
+describe('a stream that is no subscription takes a place all the same', () => {
+  test('it is counted, and refused where there is none, until it is given back', async () => {
+    const { hub, close } = await memoryHub({ connectionsPerPrincipal: 1 })
+    const alice = { principal: principal('key:alice'), address: '' }
+    const leave = hub.occupy(alice)
+    expect(hub.refusal(alice)).toBe('too-many-of-principal')
+    expect(() => hub.occupy(alice)).toThrow(expect.objectContaining({ code: 'overloaded' }))
+    leave()
+    leave()
+    expect(hub.refusal(alice)).toBeUndefined()
+    hub.subscribe({ ...everything, ...alice })
+    // Giving back twice has not made room for two.
+    expect(hub.refusal(alice)).toBe('too-many-of-principal')
+    await close()
+  })
+
+  test('a hub that drains has none', async () => {
+    const { hub, close } = await memoryHub()
+    hub.refuseNew()
+    const alice = { principal: principal('key:alice'), address: '' }
+    expect(() => hub.occupy(alice)).toThrow(expect.objectContaining({ code: 'draining' }))
+    await close()
+  })
+})
