@@ -11,8 +11,9 @@ const mayImport: Record<string, readonly string[]> = {
   auth: ['core'],
   daemon: ['core'],
   page: [],
-  http: ['core', 'sse', 'auth', 'page'],
-  cli: ['core', 'config', 'auth', 'http', 'storage/open.ts', 'daemon', 'sse'],
+  mcp: ['core', 'sse', 'auth'],
+  http: ['core', 'sse', 'auth', 'mcp', 'page'],
+  cli: ['core', 'config', 'auth', 'mcp', 'http', 'storage/open.ts', 'daemon', 'sse'],
   'index.ts': ['cli'],
 }
 
@@ -67,12 +68,13 @@ test('the core knows no runtime, no framework, no files and no network', () => {
   expect(found).toEqual([])
 })
 
-test('only storage names a database and only http and cli know HTTP frameworks', () => {
+test('only storage names a database, only http and cli know HTTP frameworks, only mcp knows its SDK', () => {
   const wrong = imports().filter(
     ({ room, target, bare }) =>
       bare &&
       ((target === 'bun:sqlite' && room !== 'storage') ||
-        (target.startsWith('elysia') && room !== 'http' && room !== 'cli')),
+        (target.startsWith('elysia') && room !== 'http' && room !== 'cli') ||
+        (target.startsWith('@modelcontextprotocol/') && room !== 'mcp')),
   )
   expect(wrong).toEqual([])
 })

@@ -62,6 +62,16 @@ export class Answers {
     }
   }
 
+  /**
+   * The same memory for what is read into an answer that another protocol sends; `release` may be called twice.
+   * @throws HubError `overloaded`
+   */
+  reading(principal: Principal): { room: PageRoom; release(): void } {
+    const holding = this.#room.holding(principal)
+    holding.resize(ANSWER_BYTES)
+    return { room: this.#pageRoom(holding), release: () => holding.release() }
+  }
+
   #pageRoom(holding: Holding): AnswerRoom {
     return {
       hold: (bytes) => holding.resize(ANSWER_BYTES + bytes),
