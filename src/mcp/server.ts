@@ -5,7 +5,6 @@ import {
   McpServer,
   ProtocolError,
   ProtocolErrorCode,
-  type RequestMethod,
   type RequestTypeMap,
   ResourceNotFoundError,
   type ServerContext,
@@ -16,6 +15,7 @@ import { quoted } from '../core/suggest.ts'
 import { type Asking, callerOf, STATELESS } from './asking.ts'
 import type { Catalogue, Prompt, ResourceKind, Tool, Watched } from './catalogue/catalogue.ts'
 import { refusedResult } from './catalogue/tool-result.ts'
+import { anyParams, type CheckedMethod, checkedRequest } from './checked-request.ts'
 import { protocolErrorOf, refusalOf } from './refusal.ts'
 
 export interface ServerPlan {
@@ -145,13 +145,13 @@ export class CatalogueServer extends McpServer {
     return { completion: { values, hasMore, ...(hasMore ? {} : { total: values.length }) } }
   }
 
-  #handle<Method extends RequestMethod>(
+  #handle<Method extends CheckedMethod>(
     method: Method,
     run: (request: RequestTypeMap[Method], asking: Asking) => Promise<HandlerResultTypeMap[Method]>,
   ): void {
-    this.server.setRequestHandler(method, async (request, context) => {
+    this.server.setRequestHandler(method, { params: anyParams }, async (params, context) => {
       try {
-        return await run(request, this.#asking(context))
+        return await run(await checkedRequest(method, params), this.#asking(context))
       } catch (error) {
         // The SDK would put the words of any error on the wire.
         throw protocolErrorOf(error, this.#plan.report)
@@ -169,8 +169,15 @@ export class CatalogueServer extends McpServer {
       progress:
         progressToken === undefined
           ? undefined
-          : (progress, total, message) =>
-              notify({ method: 'notifications/progress', params: { progressToken, progress, total, message } }),
+          : async (progress, total, message) => {
+              const params = { progressToken, progress, total, message }
+              try {
+                await notify({ method: 'notifications/progress', params })
+              } catch (error) {
+                // Nobody is there any more; what is being done for them learns it by the signal.
+                if (!signal.aborted) throw error
+              }
+            },
       context,
     }
   }
@@ -193,7 +200,7 @@ function find<Entry extends Pick<Tool | Prompt, 'offered'> & { definition: { nam
 function kindOf(kinds: readonly ResourceKind[], uri: string): ResourceKind {
   const kind = kinds.find((each) => each.matches(uri))
   if (kind) return kind
-  throw new ResourceNotFoundError(uri)
+  throw new ResourceNotFoundError(uri, `Resource not found: ${quoted(uri)}`)
 }
 
 function templated(kinds: readonly ResourceKind[], template: string): ResourceKind {

@@ -1,0 +1,32 @@
+import type { Clock } from '../core/clock.ts'
+import type { Outboxes } from './outboxes.ts'
+import type { ServerPlan } from './server.ts'
+import type { Watching } from './watching.ts'
+
+export interface McpLimits {
+  /** Bytes that may wait for one reader of a stream of messages. */
+  maxQueueBytes: number
+  /** How long a reader may take nothing while something waits for it. */
+  maxStallMs: number
+  /** Quiet time on a stream before a comment. */
+  heartbeatMs: number
+  /** What `retry:` says, before jitter. */
+  retryMs: number
+  /** Sessions at once, and of one principal where its limits count. */
+  sessions: number
+  sessionsPerPrincipal: number
+  /** A session nobody uses is forgotten after this; its client is told by 404 and begins again. */
+  sessionIdleMs: number
+}
+
+/** What every era of the protocol works with. */
+export interface Parts {
+  plan: ServerPlan
+  outboxes: Outboxes
+  watching: Watching
+  clock: Clock
+  limits: McpLimits
+}
+
+/** What of a catalogue changed, for all who listen. */
+export type Changed = 'tools' | 'resources' | 'prompts'
