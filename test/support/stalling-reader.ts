@@ -18,8 +18,12 @@ export class StallingReader {
   #stalled = false
   #socket: Socket | undefined
 
-  /** Opens a stream on `path`. It stops reading where it has read `stallAt`. */
-  static async open(port: number, path: string, { headers = '', stallAt = '' } = {}): Promise<StallingReader> {
+  /** Opens a stream on `path`, by POST if there is a `body`. It stops reading where it has read `stallAt`. */
+  static async open(
+    port: number,
+    path: string,
+    { headers = '', stallAt = '', body }: { headers?: string; stallAt?: string; body?: string } = {},
+  ): Promise<StallingReader> {
     const reader = new StallingReader(stallAt)
     reader.#socket = await Bun.connect({
       hostname: '127.0.0.1',
@@ -33,8 +37,11 @@ export class StallingReader {
         error: () => {},
       },
     })
+    const accept = body === undefined ? 'text/event-stream' : 'application/json, text/event-stream'
+    const length = body === undefined ? '' : `content-length: ${Buffer.byteLength(body)}\r\n`
     reader.#socket.write(
-      `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\naccept: text/event-stream\r\n${headers}\r\n`,
+      `${body === undefined ? 'GET' : 'POST'} ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\naccept: ${accept}\r\n` +
+        `${length}${headers}\r\n${body ?? ''}`,
     )
     return reader
   }
@@ -43,9 +50,9 @@ export class StallingReader {
   static async stalled(
     port: number,
     path: string,
-    { needle = 'event: $open', headers = '' } = {},
+    { needle = 'event: $open', headers = '', body }: { needle?: string; headers?: string; body?: string } = {},
   ): Promise<StallingReader> {
-    const reader = await StallingReader.open(port, path, { headers, stallAt: needle })
+    const reader = await StallingReader.open(port, path, { headers, stallAt: needle, ...(body ? { body } : {}) })
     await until(`${path} to say ${needle}`, () => reader.#stalled)
     return reader
   }

@@ -1,0 +1,121 @@
+import type { JSONRPCMessage, JSONRPCResponse, RequestId } from '@modelcontextprotocol/server'
+import type { CloseReason } from '../../../core/close-reason.ts'
+import type { Exchange } from '../../exchange.ts'
+import { refusalResponse } from '../../json-rpc.ts'
+import { streamHeaders } from '../../outboxes.ts'
+import { endedBy } from './in-flight.ts'
+import type { MessageStream } from './message-stream.ts'
+import type { Posted } from './posted.ts'
+
+/** How long results may take and still be one JSON document. */
+const JSON_WITHIN_MS = 1000
+
+export interface AnswerOptions {
+  sessionId: string
+  exchange: Exchange
+  posted: Posted
+  /** A stream of its own. */
+  stream: () => MessageStream
+}
+
+/**
+ * The answer to one POST with requests: a JSON document if the results are all that is sent and come soon, else a stream,
+ * which a client that lost its connection may come back to.
+ */
+export class Answer {
+  readonly response: Promise<Response>
+  readonly #options: AnswerOptions
+  readonly #waiting: Set<RequestId>
+  readonly #timer: ReturnType<typeof setTimeout>
+  #resolve!: (response: Response) => void
+  #ready: { message: JSONRPCResponse; json: string }[] = []
+  #stream: MessageStream | undefined
+  /** Its client hung up before it had an event id to come back by. */
+  #lost = false
+
+  constructor(options: AnswerOptions) {
+    this.#options = options
+    this.#waiting = new Set(options.posted.requests.map(({ id }) => id))
+    this.response = new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+    this.#timer = setTimeout(() => this.#becomeStream(), JSON_WITHIN_MS)
+    this.#timer.unref()
+  }
+
+  /** The answer to one of its requests. @throws what JSON says of a message it cannot write, which then counts as not sent */
+  respond(id: RequestId, message: JSONRPCResponse): void {
+    if (this.#stream) this.#stream.send(message)
+    else this.#ready.push({ message, json: JSON.stringify(message) })
+    this.#settle(id)
+  }
+
+  /** What is sent before: progress, log messages, requests to the client. */
+  send(message: JSONRPCMessage): void {
+    this.#becomeStream()?.send(message)
+  }
+
+  /** Its client wants no answer to this one any more, and gets none. */
+  cancel(id: RequestId): void {
+    this.#settle(id)
+  }
+
+  /** Ends the connection, not the answer: the client comes back for it (SEP-1699). */
+  pause(): void {
+    this.#becomeStream()?.pause()
+  }
+
+  /** What has no answer yet gets the one that the session has ended. */
+  end(reason: CloseReason): void {
+    const [id] = this.#waiting
+    if (id === undefined) return
+    if (this.#stream || this.#options.posted.batch) {
+      for (const each of [...this.#waiting]) this.respond(each, endedBy(reason, each))
+      return
+    }
+    const { error } = endedBy(reason, id)
+    this.#waiting.clear()
+    this.#over(refusalResponse({ status: reason === 'shutdown' ? 503 : 404, ...error, id }))
+  }
+
+  #settle(id: RequestId): void {
+    this.#waiting.delete(id)
+    if (this.#waiting.size > 0) return
+    if (this.#stream) this.#stream.end()
+    else this.#over(this.#document())
+  }
+
+  #over(response: Response): void {
+    clearTimeout(this.#timer)
+    this.#ready = []
+    this.#resolve(response)
+  }
+
+  #document(): Response {
+    const { posted, sessionId } = this.#options
+    const results = this.#ready.map(({ json }) => json)
+    // Cancelled: a stream may end without a result, a document may not.
+    if (results.length === 0) return new Response(': cancelled\n\n', { headers: streamHeaders() })
+    return new Response(posted.batch ? `[${results.join(',')}]` : results[0]!, {
+      headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'mcp-session-id': sessionId },
+    })
+  }
+
+  #becomeStream(): MessageStream | undefined {
+    if (this.#stream || this.#lost) return this.#stream
+    clearTimeout(this.#timer)
+    const { exchange, sessionId } = this.#options
+    if (exchange.request.signal.aborted) {
+      this.#lost = true
+      return undefined
+    }
+    const stream = this.#options.stream()
+    const outbox = stream.carry(exchange, { lasting: false, after: 0, opening: '' })
+    this.#stream = stream
+    for (const { message } of this.#ready) stream.send(message)
+    this.#ready = []
+    const headers = streamHeaders({ 'mcp-session-id': sessionId })
+    this.#resolve(new Response(outbox as unknown as BodyInit, { headers }))
+    return stream
+  }
+}

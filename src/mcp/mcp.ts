@@ -1,0 +1,81 @@
+import { isLegacyRequest } from '@modelcontextprotocol/server'
+import type { Clock } from '../core/clock.ts'
+import type { CloseReason } from '../core/close-reason.ts'
+import type { Hub } from '../core/hub.ts'
+import type { Principal } from '../core/principal.ts'
+import type { Catalogue } from './catalogue/catalogue.ts'
+import { Sessions } from './eras/sessions/sessions.ts'
+import { claimsStateless } from './eras/stateless/claim.ts'
+import { Stateless } from './eras/stateless/stateless.ts'
+import type { Exchange } from './exchange.ts'
+import { Outboxes } from './outboxes.ts'
+import type { Changed, McpLimits, Parts } from './parts.ts'
+import { Watching } from './watching.ts'
+
+export interface McpOptions {
+  hub: Hub
+  catalogue: Catalogue
+  clock: Clock
+  limits: McpLimits
+  /** Failures nobody foresaw. */
+  report: (error: unknown) => void
+}
+
+/**
+ * MCP in every version, over one catalogue: what HTTP hands an exchange to. One of it for all servers of a process, since a
+ * session may go on at another of its addresses.
+ */
+export class Mcp {
+  readonly sessions: Sessions
+  readonly #stateless: Stateless
+  readonly #outboxes: Outboxes
+  readonly #watching: Watching
+
+  constructor({ hub, catalogue, clock, limits, report }: McpOptions) {
+    this.#outboxes = new Outboxes({ hub, clock, limits })
+    this.#watching = new Watching({ hub, clock, report })
+    const parts: Parts = {
+      plan: { catalogue, report },
+      outboxes: this.#outboxes,
+      watching: this.#watching,
+      clock,
+      limits,
+    }
+    this.sessions = new Sessions(parts)
+    this.#stateless = new Stateless(parts)
+  }
+
+  /** `POST /mcp`: the body says which era it is of. */
+  async post(exchange: Exchange): Promise<Response> {
+    const legacy = !claimsStateless(exchange.body) && (await isLegacyRequest(exchange.request, exchange.body))
+    return legacy ? this.sessions.post(exchange) : this.#stateless.post(exchange)
+  }
+
+  /** What is offered has changed for some: clients ask again. */
+  announce(changed: Changed): void {
+    this.sessions.announce(changed)
+    this.#stateless.announce(changed)
+  }
+
+  /** After a reload: streams and sessions of credentials that count no more are ended. */
+  async reconsider(judge: (principal: Principal) => CloseReason | undefined): Promise<void> {
+    // Streams that have a last word say it before whatever is left of them is closed.
+    await this.#stateless.reconsider(judge)
+    await this.sessions.reconsider(judge)
+    await this.#outboxes.reconsider(judge)
+    this.announce('tools')
+    this.announce('resources')
+  }
+
+  /** Every stream is told and ended; calls in flight are aborted. */
+  async drain(): Promise<void> {
+    await this.#stateless.close()
+    await this.sessions.close()
+    await this.#outboxes.finish('shutdown')
+  }
+
+  close(): void {
+    this.#watching.close()
+    this.#outboxes.close()
+  }
+}
