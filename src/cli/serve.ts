@@ -1,8 +1,4 @@
-import { version } from '../../package.json'
 import { Access } from '../auth/access.ts'
-import { PublishRate } from '../auth/publish-rate.ts'
-import { Refusals } from '../auth/refusals.ts'
-import type { Config } from '../config/config.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { HubError } from '../core/errors.ts'
 import { Hub } from '../core/hub.ts'
@@ -11,19 +7,19 @@ import { createLogLines, type LogLines } from '../daemon/log-lines.ts'
 import { onReloadSignal } from '../daemon/reload-signal.ts'
 import { StopSignal } from '../daemon/stop-signal.ts'
 import { temporaryTicketKey, ticketKey } from '../daemon/ticket-key.ts'
-import { createApp } from '../http/app.ts'
 import { type Listeners, listen } from '../http/listen.ts'
+import type { Mcp } from '../mcp/mcp.ts'
 import { openLog } from '../storage/open.ts'
 import { accessSettings, namingSource } from './access-settings.ts'
 import { DONE, IO_ERROR } from './exit.ts'
 import type { Io } from './io.ts'
 import { Reload, type ReloadOptions } from './reload.ts'
+import { serverOf } from './server.ts'
 import { welcome } from './welcome.ts'
 
 /** Recent events in memory, for the reconnects after a restart and for readers that a burst threw back. */
 const TAIL_BYTES = 16 * 1024 * 1024
 const PENDING_EVENTS = 10_000
-const IDLE_TIMEOUT_S = { least: 60, most: 255 }
 
 /**
  * Composes the hub and runs it until it is told to stop. @param load reads the configuration again, as `Reload` says
@@ -54,6 +50,7 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
   })
   let listeners: Listeners | undefined
   let hub: Hub | undefined
+  let mcp: Mcp | undefined
   let exitCode = DONE
   const failed = Promise.withResolvers<void>()
   log.onFailure((error) => {
@@ -70,9 +67,11 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
     const access = namingSource(loaded, () => new Access(settings, { now: systemClock.now, report }))
     const limits = { ...config.stream, ...config.limits, pendingEvents: PENDING_EVENTS, tailBytes: TAIL_BYTES }
     hub = await Hub.open({ log, clock: systemClock, limits, report })
-    reload.resolve(reloading({ loaded, load, access, hub, ticketSecret, lines }))
+    const server = serverOf({ hub, access, config, lines, report })
+    mcp = server.mcp
+    reload.resolve(reloading({ loaded, load, access, hub, mcp, ticketSecret, lines }))
     listeners = await listen({
-      app: appFor({ hub, access, config, lines }),
+      app: server.app,
       hosts: config.hosts,
       port: config.port,
       onMissing: (host) => lines.info(`this machine has no ${host}; listening without it.`),
@@ -83,7 +82,7 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
     await Promise.race([Bun.sleep(config.drain.delayMs), failed.promise])
   } finally {
     ignoreReloads()
-    await end(hub, listeners, config.drain.timeoutMs)
+    await end({ hub, mcp, listeners }, config.drain.timeoutMs)
     await log.close()
   }
   return exitCode
@@ -94,17 +93,20 @@ interface Reloading {
   load: ReloadOptions['load']
   access: Access
   hub: Hub
+  mcp: Mcp
   ticketSecret: Uint8Array
   lines: LogLines
 }
 
-function reloading({ loaded, load, access, hub, ticketSecret, lines }: Reloading): () => Promise<void> {
+function reloading({ loaded, load, access, hub, mcp, ticketSecret, lines }: Reloading): () => Promise<void> {
   const reload = new Reload({
     loaded,
     load,
     apply: async (next, closed) => {
       namingSource(next, () => access.replace(accessSettings(next.config, ticketSecret, closed)))
-      await hub.reconsider((principal) => access.judge(principal))
+      const judge = access.judge.bind(access)
+      await hub.reconsider(judge)
+      await mcp.reconsider(judge)
     },
     lines,
   })
@@ -119,29 +121,17 @@ function reportTo(lines: LogLines): (error: unknown) => void {
   }
 }
 
-/** Servers of several addresses share who may come in, how fast they publish and what is said of refusals. */
-function appFor({ hub, access, config, lines }: { hub: Hub; access: Access; config: Config; lines: LogLines }) {
-  const heartbeatS = Math.ceil(config.stream.heartbeatMs / 1000)
-  const publishRate = new PublishRate({ perSecond: config.limits.publishRate, now: systemClock.monotonic })
-  const refusals = new Refusals(lines.warn, systemClock.monotonic)
-  return () =>
-    createApp({
-      hub,
-      access,
-      publishRate,
-      refusals,
-      heartbeatMs: config.stream.heartbeatMs,
-      // A reader that takes a large chunk slowly is not idle; a quiet stream writes a heartbeat long before.
-      idleTimeoutS: Math.min(IDLE_TIMEOUT_S.most, Math.max(IDLE_TIMEOUT_S.least, heartbeatS * 2)),
-      now: systemClock.now,
-      report: reportTo(lines),
-      version,
-    })
+/** What runs; a start that fails leaves some of it out. */
+interface Running {
+  hub: Hub | undefined
+  mcp: Mcp | undefined
+  listeners: Listeners | undefined
 }
 
 /** Streams are told before their sockets are closed; what does not go in time is cut off. */
-async function end(hub: Hub | undefined, listeners: Listeners | undefined, timeoutMs: number): Promise<void> {
+async function end({ hub, mcp, listeners }: Partial<Running>, timeoutMs: number): Promise<void> {
   const answered = listeners?.stop()
+  await mcp?.drain()
   await hub?.drain()
   // A timer that is left would keep the process for the rest of its time.
   let late: ReturnType<typeof setTimeout> | undefined
@@ -151,5 +141,6 @@ async function end(hub: Hub | undefined, listeners: Listeners | undefined, timeo
   await Promise.race([answered, patience])
   clearTimeout(late)
   await listeners?.cutOff()
+  mcp?.close()
   hub?.close()
 }

@@ -8,12 +8,14 @@ export function welcome(config: Config, { urls, port }: { urls: readonly string[
   const kept = config.durability === 'memory' ? 'in memory only: gone with the process' : config.dataDir
   const local = config.hosts.some((host) => isLoopback(host) || host === '0.0.0.0' || host === '::')
   const place = local ? `localhost:${port}` : urls[0]!.replace(/^http:\/\//, '')
+  const url = config.publicUrl ?? `http://${place}`
   const credential = needsCredential(config) ? `-H "Authorization: Bearer $MCP_SSE_KEY" ` : ''
   return [
     `mcp-sse ${version} listens on ${urls.join(' and ')}`,
     `  data   ${kept} (durability ${config.durability})`,
     `  access ${accessLine(config)}`,
-    `  page   ${config.publicUrl ?? `http://${place}`}/`,
+    `  page   ${url}/`,
+    `  mcp    ${url}/mcp`,
     `  try    curl ${credential}-d 'hello' ${place}/events/greetings`,
     '',
   ].join('\n')

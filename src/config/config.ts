@@ -74,6 +74,8 @@ export interface Config {
   limits: {
     connections: number
     connectionsPerPrincipal: number
+    mcpSessions: number
+    mcpSessionsPerPrincipal: number
     connectionsPerAddress: number
     /** Events a second. */
     publishRate: number
@@ -81,6 +83,7 @@ export interface Config {
     trustedProxies: readonly string[]
     pendingBytes: number
   }
+  mcp: { sessionIdleMs: number }
   drain: { delayMs: number; timeoutMs: number }
 }
 
@@ -91,7 +94,7 @@ export interface MachineDefaults {
 }
 
 export function configFrom(settings: Settings, machine: MachineDefaults, cwd: string): Config {
-  const { retention, stream, limits, drain } = settings
+  const { retention, stream, limits, mcp, drain } = settings
   return {
     port: settings.port,
     hosts: settings.host,
@@ -123,11 +126,14 @@ export function configFrom(settings: Settings, machine: MachineDefaults, cwd: st
     limits: {
       connections: limits.connections ?? machine.connections,
       connectionsPerPrincipal: limits.connections_per_principal,
+      mcpSessions: limits.mcp_sessions,
+      mcpSessionsPerPrincipal: limits.mcp_sessions_per_principal,
       connectionsPerAddress: limits.connections_per_address,
       publishRate: limits.publish_rate,
       trustedProxies: limits.trusted_proxies,
       pendingBytes: limits.pending_bytes,
     },
+    mcp: { sessionIdleMs: mcp.session_idle },
     drain: { delayMs: drain.delay, timeoutMs: drain.timeout },
   }
 }

@@ -48,7 +48,7 @@ export const configSchema = z.strictObject({
   }),
   public_url: unset(publicUrl(), {
     description:
-      'Where clients find the hub when that is behind a proxy. Its host is answered to, and tickets link to it.',
+      'Where clients find the hub when that is behind a proxy. Its host is answered to, tickets link to it, and with `auth.jwt.issuer` tokens may be for it: this address, or this and `/mcp`.',
     defaultText: 'as each request names it',
     example: '"https://events.example"',
     reloads: true,
@@ -151,20 +151,22 @@ export const configSchema = z.strictObject({
         reloads: true,
       }),
       jwks: unset(keySet(), {
-        description: 'The public keys of the issuer of tokens (JWKS). Needs `auth.jwt.issuer` and `auth.jwt.audience`.',
+        description:
+          'The public keys of the issuer of tokens (JWKS). Needs `auth.jwt.issuer`, and `auth.jwt.audience` or `public_url`.',
         defaultText: 'none',
         example: '"https://login.example/.well-known/jwks.json"',
         reloads: true,
       }),
       issuer: unset(claimText('the text of the claim iss'), {
-        description: 'Tokens must have been issued by this one.',
+        description:
+          'Tokens must have been issued by this one. An http(s) URL is also where clients are sent for them (OAuth): `/.well-known/oauth-protected-resource` names it.',
         defaultText: 'not checked',
         example: '"https://login.example"',
         reloads: true,
       }),
       audience: unset(claimText('one text of the claim aud'), {
-        description: 'Tokens must be meant for this one.',
-        defaultText: 'not checked',
+        description: 'Tokens must be meant for this one, or for `public_url` when that and `auth.jwt.issuer` are set.',
+        defaultText: '`public_url` for tokens of `auth.jwt.jwks`; not checked for those of `auth.jwt.secret`',
         example: '"events"',
         reloads: true,
       }),
@@ -203,8 +205,22 @@ export const configSchema = z.strictObject({
       description: 'Proxies whose X-Forwarded-For and Forwarded say who the client is; nobody else is believed.',
       reloads: true,
     }),
+    mcp_sessions: key(integer({ min: 1, max: 1_000_000 }), '4096', {
+      description:
+        'MCP sessions (versions up to 2025-11-25) at the same time. Clients often leave without a word, so most are idle; each costs about 25 KiB.',
+    }),
+    mcp_sessions_per_principal: key(integer({ min: 1, max: 1_000_000 }), '256', {
+      description:
+        'The same for one key or token subject; the one idle longest makes room. Without a credential this does not count.',
+    }),
     pending_bytes: key(size({ min: 8 * MIB, max: 2 ** 34 }), '32MiB', {
       description: 'Bytes of events accepted and not yet durable; above that publishers are told to come back.',
+    }),
+  }),
+  mcp: z.strictObject({
+    session_idle: key(duration({ min: SECOND, max: LONGEST_TIMER }), '1h', {
+      description:
+        'An MCP session nobody has used for this long is forgotten; its client is told and begins a new one. Agents pause for minutes: keep it long.',
     }),
   }),
   drain: z.strictObject({

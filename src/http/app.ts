@@ -2,7 +2,8 @@ import type { Access } from '../auth/access.ts'
 import type { PublishRate } from '../auth/publish-rate.ts'
 import type { Refusals } from '../auth/refusals.ts'
 import type { Hub } from '../core/hub.ts'
-import { Answers } from './answers.ts'
+import type { Mcp } from '../mcp/mcp.ts'
+import type { Answers } from './answers.ts'
 import { BODY_TIMEOUT_MS } from './body.ts'
 import { ByteRoom } from './byte-room.ts'
 import { erase } from './erase.ts'
@@ -10,6 +11,7 @@ import { Gate, noteRefusal, refusalFor } from './gate.ts'
 import { headOfStream } from './head.ts'
 import { health } from './health.ts'
 import { historyPage } from './history.ts'
+import { mcpRoutes } from './mcp.ts'
 import { openapi } from './openapi/openapi.ts'
 import { page } from './page.ts'
 import { pathOf } from './parameters.ts'
@@ -27,6 +29,8 @@ export interface AppOptions {
   hub: Hub
   /** Who may come in, and who is who. Shared by all servers of a process. */
   access: Access
+  /** Shared as well: a session goes on at whichever address its next request comes to. */
+  mcp: Mcp
   /** Shared as well. */
   publishRate: PublishRate
   /** Where the operator reads why a request was refused. */
@@ -43,8 +47,10 @@ export interface AppOptions {
   bodyBytes?: number
   /** The same of bodies that ask for tickets; default 4 MiB. */
   ticketBytes?: number
-  /** Memory for pages of history and topics; default 64 MiB. */
-  answers?: Answers
+  /** The same of messages to MCP, until they are answered; default 32 MiB. */
+  messageBytes?: number
+  /** Memory for pages of history and topics. Shared as well. */
+  answers: Answers
   /** For one body to be complete, milliseconds; default 30 s. */
   bodyTimeoutMs?: number
 }
@@ -52,11 +58,11 @@ export interface AppOptions {
 const MIB = 1024 * 1024
 const BODY_BYTES = 64 * MIB
 const TICKET_BYTES = 4 * MIB
-const ANSWER_BYTES = 64 * MIB
+const MESSAGE_BYTES = 32 * MIB
 
 /** All of HTTP, in the order in which it sees a request: who asks, CORS, errors, routes. Listen with `app.listen`. */
 export function createApp(options: AppOptions) {
-  const { hub, access, report } = options
+  const { hub, access, answers, report } = options
   const gate = new Gate(access)
   const resource = new ProtectedResource(access)
   const bodies = new ByteRoom({ bytes: options.bodyBytes ?? BODY_BYTES, what: 'request bodies are arriving' })
@@ -64,7 +70,7 @@ export function createApp(options: AppOptions) {
     bytes: options.ticketBytes ?? TICKET_BYTES,
     what: 'requests for tickets are arriving',
   })
-  const answers = options.answers ?? new Answers(ANSWER_BYTES)
+  const messages = new ByteRoom({ bytes: options.messageBytes ?? MESSAGE_BYTES, what: 'messages to MCP are answered' })
   const bodyTimeoutMs = options.bodyTimeoutMs ?? BODY_TIMEOUT_MS
   const app = visited('http/app', {
     // Else Elysia looks for the path behind the eleventh character, which a name like `hub` does not reach.
@@ -113,6 +119,7 @@ export function createApp(options: AppOptions) {
   app.use(erase(hub.log))
   app.use(whoami(access))
   app.use(tickets({ access, gate, bodies: ticketBodies, bodyTimeoutMs }))
+  app.use(mcpRoutes({ mcp: options.mcp, gate, bodies: messages, bodyTimeoutMs }))
   app.use(health(hub))
   app.use(openapi(options.version, access))
   const table = new RouteTable(app.routes)

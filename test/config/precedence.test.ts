@@ -56,11 +56,14 @@ test('without any source every key has its documented default', () => {
     limits: {
       connections: 800,
       connectionsPerPrincipal: 100,
+      mcpSessions: 4096,
+      mcpSessionsPerPrincipal: 256,
       connectionsPerAddress: 1000,
       publishRate: 1000,
       trustedProxies: ['127.0.0.0/8', '::1'],
       pendingBytes: 33_554_432,
     },
+    mcp: { sessionIdleMs: 3_600_000 },
     drain: { delayMs: 0, timeoutMs: 10_000 },
   })
 })

@@ -36,6 +36,10 @@ const LINES = [
       return `new EventSource(${url}).onmessage = (e) => console.log(e.data)`
     },
   ],
+  [
+    'An agent',
+    ({ mode }) => `claude mcp add --transport http events ${shell(`${location.origin}/mcp`)} ${bearer(mode)}`.trim(),
+  ],
 ]
 
 /** Fills the list; the result brings the lines up to date with what was typed. */
