@@ -8,7 +8,7 @@ import type { Io } from './io.ts'
 export const DEFAULT_URL = 'http://127.0.0.1:3000'
 
 export interface HubRequest {
-  method?: 'GET' | 'POST'
+  method?: 'GET' | 'POST' | 'DELETE'
   query?: URLSearchParams
   headers?: Record<string, string>
   body?: string
@@ -24,6 +24,7 @@ const USES = {
   publish: 'publish <topic> <data>',
   subscribe: 'subscribe <pattern>',
   topics: 'topics',
+  stdio: 'stdio',
 } as const
 
 export type HubVerb = keyof typeof USES
@@ -118,7 +119,11 @@ const MAX_SHOWN = 300
 
 /** What `hub` said in its problem document, as a failure. Takes the body. */
 export async function failureOfAnswer(response: Response, hub: HubClient): Promise<CommandFailure> {
-  const text = await response.text()
+  return failureOfText(response, await response.text(), hub)
+}
+
+/** The same of an answer whose body was read: `text`, or as much of it as anybody wants to see. */
+export function failureOfText(response: Response, text: string, hub: HubClient): CommandFailure {
   if (response.headers.get('content-type')?.startsWith('application/problem+json')) {
     const problem = parseProblem(text)
     if (problem) {

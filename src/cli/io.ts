@@ -26,6 +26,11 @@ export interface Io {
   stderr: Output
   /** Aborts on the first SIGINT or SIGTERM; the second one ends the process as it would have without this. */
   untilInterrupted(): AbortSignal
+  /**
+   * Ends the process, for what was written to a reader that does not take it: that alone keeps a process alive (Bun
+   * 1.4.5: also after `stdout.destroy()` and `unref()`). Every other end is the exit code that `run` returns.
+   */
+  exit(code: number): never
 }
 
 export function processIo(): Io {
@@ -38,6 +43,7 @@ export function processIo(): Io {
     stdout: output(process.stdout),
     stderr: output(process.stderr),
     untilInterrupted,
+    exit: (code) => process.exit(code),
   }
 }
 

@@ -7,7 +7,7 @@ const LEAST_LENGTH = 8
 export function redactedOutput(output: Output, secret: string | undefined): Output {
   if (secret === undefined || secret.length < LEAST_LENGTH) return output
   return {
-    write: (text) => output.write(text.replaceAll(secret, '(key)')),
+    write: (text) => output.write(withoutSecret(text, secret)),
     get isTerminal() {
       return output.isTerminal
     },
@@ -15,4 +15,8 @@ export function redactedOutput(output: Output, secret: string | undefined): Outp
       return output.columns
     },
   }
+}
+
+export function withoutSecret(text: string, secret: string | undefined): string {
+  return secret === undefined || secret.length < LEAST_LENGTH ? text : text.replaceAll(secret, '(key)')
 }

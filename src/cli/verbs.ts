@@ -23,6 +23,11 @@ export function allVerbs(): Verb[] {
       load: async () => (await import('./topics.ts')).configureTopics,
     },
     {
+      synopsis: 'stdio',
+      summary: 'connect an MCP client that only starts local programs to a hub',
+      load: async () => (await import('./stdio.ts')).configureStdio,
+    },
+    {
       synopsis: 'config',
       summary: 'check or print the configuration',
       load: async () => (await import('./config.ts')).configureConfig,
