@@ -20,6 +20,8 @@ import { cpuPerDelivery, deliveriesPerSecond } from './rows/deliveries.ts'
 import { idleMemory } from './rows/idle-memory.ts'
 import { latency } from './rows/latency.ts'
 import { liveness } from './rows/liveness.ts'
+import { mcpCalls } from './rows/mcp-calls.ts'
+import { mcpNotices } from './rows/mcp-notices.ts'
 import { ndjsonPublishes, singlePublishes } from './rows/publishing.ts'
 import { replay } from './rows/replay.ts'
 import { start } from './rows/start.ts'
@@ -36,6 +38,8 @@ const rows: Record<string, (bench: Bench) => Promise<Row[]>> = {
   replay,
   start,
   crash,
+  'mcp-calls': mcpCalls,
+  'mcp-notices': mcpNotices,
   before: fanOutBefore,
 }
 
