@@ -3,6 +3,7 @@ import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/
 import { isInitializeRequest } from '@modelcontextprotocol/sdk/types.js'
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
 import * as z from 'zod'
+import { addStatusTool, answerStatus, description, statusSchema } from './mcp-sdk-tool.ts'
 
 /**
  * What the SDKs' own documentation begins with, and nothing else: one tool that answers with what `hub_status` does,
@@ -12,31 +13,14 @@ import * as z from 'zod'
 const WATCHED = 'events://topics/bench'
 const port = Number(process.argv[2])
 const info = { name: 'minimal', version: '1.0.0' }
-const status = {
-  name: 'mcp-sse',
-  version: '0.1.0',
-  state: 'ready',
-  mode: 'open',
-  principal: 'local',
-  grants: { publish: ['**'], subscribe: ['**'], admin: true },
-  cursor: 'k3f9a2b7.1042',
-}
-const answer = () => ({ content: [{ type: 'text' as const, text: JSON.stringify(status) }], structuredContent: status })
-const outputSchema = z.object({
-  name: z.string(),
-  version: z.string(),
-  state: z.string(),
-  mode: z.string(),
-  principal: z.string(),
-  grants: z.object({ publish: z.array(z.string()), subscribe: z.array(z.string()), admin: z.boolean() }),
-  cursor: z.string(),
-})
-const description = 'Says how the server is.'
-
 const modern = createMcpHandler(
   () => {
     const server = new McpServer(info, { capabilities: { resources: { subscribe: true } } })
-    server.registerTool('hub_status', { description, inputSchema: z.object({}), outputSchema }, answer)
+    server.registerTool(
+      'hub_status',
+      { description, inputSchema: z.object({}), outputSchema: statusSchema },
+      answerStatus,
+    )
     return server
   },
   { legacy: 'reject', maxSubscriptions: 10_000 },
@@ -54,7 +38,7 @@ async function session(request: Request, body: unknown): Promise<Response> {
     onsessioninitialized: (id) => void sessions.set(id, transport),
   })
   const server = new McpServer1(info)
-  server.registerTool('hub_status', { description, inputSchema: {}, outputSchema: outputSchema.shape }, answer)
+  addStatusTool(server)
   await server.connect(transport)
   return transport.handleRequest(request, { parsedBody: body })
 }

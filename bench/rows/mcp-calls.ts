@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { type Bench, interleave } from '../bench.ts'
 import { mcpSdk } from '../contenders/mcp-sdk.ts'
 import { mcpSse } from '../contenders/mcp-sse.ts'
@@ -7,10 +8,10 @@ import { FRESH } from '../payload.ts'
 import { pairwise, type Row, samplesOf } from '../row.ts'
 import type { Server } from '../server.ts'
 
-/** Versions whose answers come to the request: one of each way of speaking. */
-const VERSIONS = ['2025-11-25', '2026-07-28'] as const
+const VERSIONS = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28'] as const
 /** Calls in flight. */
 const CALLERS = 16
+const HTTP_SSE = '2024-11-05'
 const STATELESS = '2026-07-28'
 
 type Headers = Record<string, string>
@@ -21,12 +22,17 @@ export async function mcpCalls(bench: Bench): Promise<Row[]> {
   if ('absent' in ours) return []
   const rows: Row[] = []
   for (const version of VERSIONS) {
-    const figures = await interleave(bench, [ours, mcpSdk()], async (server) => {
-      const request = await callRequest(server, version)
-      await sendRequests(bench.tools, server.port, request, CALLERS, { seconds: bench.effort.warmUp })
-      const load = await sendRequests(bench.tools, server.port, request, CALLERS, { seconds: bench.effort.seconds })
-      return load.requests / load.seconds
-    })
+    const figures = await interleave(
+      bench,
+      [ours, mcpSdk(version === HTTP_SSE ? 'http-sse' : 'http')],
+      async (server) => {
+        if (version === HTTP_SSE) return callsOverOneStream(server.port, bench.effort.seconds)
+        const request = await callRequest(server, version)
+        await sendRequests(bench.tools, server.port, request, CALLERS, { seconds: bench.effort.warmUp })
+        const load = await sendRequests(bench.tools, server.port, request, CALLERS, { seconds: bench.effort.seconds })
+        return load.requests / load.seconds
+      },
+    )
     const row: Row = {
       id: `mcp-calls-${version}`,
       title: `MCP tool calls a second, ${version}, ${CALLERS} in flight`,
@@ -42,6 +48,18 @@ export async function mcpCalls(bench: Bench): Promise<Row[]> {
     rows.push(row)
   }
   return rows
+}
+
+async function callsOverOneStream(port: number, seconds: number): Promise<number> {
+  const script = join(import.meta.dir, '../load/http-sse.ts')
+  const child = Bun.spawn([process.execPath, 'run', script, ...[port, CALLERS, seconds].map(String)], {
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'inherit',
+  })
+  const said = await new Response(child.stdout).text()
+  if ((await child.exited) !== 0) throw new Error('the caller over HTTP+SSE stopped early')
+  return (JSON.parse(said) as { calls: number }).calls / seconds
 }
 
 const BASE: Headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }

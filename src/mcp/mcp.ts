@@ -5,7 +5,7 @@ import type { Hub } from '../core/hub.ts'
 import type { Principal } from '../core/principal.ts'
 import type { Catalogue } from './catalogue/catalogue.ts'
 import { Sessions } from './eras/sessions/sessions.ts'
-import { claimsStateless } from './eras/stateless/claim.ts'
+import { claimsStateless, namesSession } from './eras/stateless/claim.ts'
 import { Stateless } from './eras/stateless/stateless.ts'
 import type { Exchange } from './exchange.ts'
 import { Outboxes } from './outboxes.ts'
@@ -47,8 +47,10 @@ export class Mcp {
 
   /** `POST /mcp`: the body says which era it is of. */
   async post(exchange: Exchange): Promise<Response> {
-    const legacy = !claimsStateless(exchange.body) && (await isLegacyRequest(exchange.request, exchange.body))
-    return legacy ? this.sessions.post(exchange) : this.#stateless.post(exchange)
+    const { request, body } = exchange
+    if (namesSession(request, body)) return this.sessions.post(exchange)
+    const ofSession = !claimsStateless(body) && (await isLegacyRequest(request, body))
+    return ofSession ? this.sessions.post(exchange) : this.#stateless.post(exchange)
   }
 
   /** What is offered has changed for some: clients ask again. */

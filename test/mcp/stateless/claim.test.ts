@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
-import { isLegacyRequest } from '@modelcontextprotocol/server'
+import { isLegacyRequest, parseJSONRPCMessage } from '@modelcontextprotocol/server'
 import fc from 'fast-check'
-import { claimsStateless } from '../../../src/mcp/eras/stateless/claim.ts'
+import { claimsStateless, namesSession } from '../../../src/mcp/eras/stateless/claim.ts'
 
 const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion'
 const value = fc.constantFrom<unknown>('2026-07-28', '2025-11-25', '2099-01-01', 7, null, {}, '')
@@ -27,6 +27,15 @@ const message = fc.record(
   },
   { requiredKeys: [] },
 )
+const wellFormed = fc.record(
+  {
+    jsonrpc: fc.constant('2.0'),
+    id: fc.constantFrom<unknown>(1, 'a'),
+    method: fc.constantFrom('initialize', 'tools/list', 'notifications/cancelled', 'server/discover'),
+    params: fc.record({ _meta: meta }, { requiredKeys: [] }),
+  },
+  { requiredKeys: ['jsonrpc', 'method'] },
+)
 const header = fc.constantFrom(undefined, '2026-07-28', '2025-11-25', 'nonsense')
 
 test('what claims to be stateless is never of an earlier era for the SDK either', async () => {
@@ -43,3 +52,28 @@ test('what claims to be stateless is never of an earlier era for the SDK either'
   )
   expect(claimed).toBeGreaterThan(50)
 })
+
+test('what is taken for a message of a session is one for the SDK, or no message at all', async () => {
+  let named = 0
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(wellFormed, message, fc.array(wellFormed), value), header, async (body, version) => {
+      const headers = { 'mcp-session-id': 'a', ...(version ? { 'mcp-protocol-version': version } : {}) }
+      const request = new Request('http://127.0.0.1/mcp', { method: 'POST', headers, body: JSON.stringify(body) })
+      if (!namesSession(request, body)) return
+      const valid = attempt(() => parseJSONRPCMessage(body))
+      if (valid) named++
+      expect(!valid || (await isLegacyRequest(request, body))).toBe(true)
+    }),
+    { numRuns: 3000 },
+  )
+  expect(named).toBeGreaterThan(50)
+})
+
+function attempt(parse: () => unknown): boolean {
+  try {
+    parse()
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,4 +1,4 @@
-import { PROTOCOL_VERSION_META_KEY } from '@modelcontextprotocol/server'
+import { PROTOCOL_VERSION_META_KEY, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
 
 /**
  * Whether a message carries the envelope of the versions without sessions. What does is never of an earlier era, but for
@@ -6,10 +6,24 @@ import { PROTOCOL_VERSION_META_KEY } from '@modelcontextprotocol/server'
  * once more. For what is `false` here that one has to be asked.
  */
 export function claimsStateless(body: unknown): boolean {
+  return carriesVersion(body) && body.method !== 'initialize'
+}
+
+/**
+ * Whether a message is one of a session without doubt: it names one, claims nothing of the version without sessions, and
+ * neither do its headers. The SDK comes to the same after parsing the whole message, which the session then does once more
+ * (measured: 8 % of a call). Of what is `false` here it has to be asked.
+ */
+export function namesSession({ headers }: Request, body: unknown): boolean {
+  if (Array.isArray(body) || carriesVersion(body) || !headers.has('mcp-session-id')) return false
+  const version = headers.get('mcp-protocol-version')
+  return version === null || SUPPORTED_PROTOCOL_VERSIONS.includes(version)
+}
+
+function carriesVersion(body: unknown): body is { method: string } {
   if (typeof body !== 'object' || body === null || !('method' in body) || !('params' in body)) return false
-  if (typeof body.method !== 'string' || body.method === 'initialize') return false
-  const { params } = body
-  if (typeof params !== 'object' || params === null || !('_meta' in params)) return false
+  const { method, params } = body
+  if (typeof method !== 'string' || typeof params !== 'object' || params === null || !('_meta' in params)) return false
   const { _meta } = params
   return typeof _meta === 'object' && _meta !== null && PROTOCOL_VERSION_META_KEY in _meta
 }
