@@ -4,7 +4,9 @@ import { keySettings, testKey } from '../support/access.ts'
 import { HMAC_SECRET, tokenSettings } from '../support/authority.ts'
 import { type ServedHub, servedHub } from '../support/served-hub.ts'
 import { hostile, type Parts } from './hostile.ts'
+import { type McpSessions, mcpSessions } from './mcp-requests.ts'
 import type { FuzzReport } from './parser.ts'
+import { PLACES } from './places.ts'
 import { requestBytes, statusOfAnswer } from './raw-exchange.ts'
 
 /** A served hub and valid requests to it; all of HTTP sees what becomes of them. */
@@ -12,6 +14,7 @@ export interface Target {
   name: string
   served: ServedHub
   samples: readonly Parts[]
+  sessions: McpSessions
 }
 
 /** Requests that are on their way at one time. */
@@ -19,13 +22,18 @@ const AT_ONCE = 8
 const EVENT = '{"topic":"orders/42","type":"order.paid","data":{"total":99},"id":"a"}'
 const CLOUD_EVENT = '{"specversion":"1.0","id":"A","source":"/shop","type":"order.paid","data":{"a":1}}'
 
-/** Bodies that stop coming are answered after this long. */
-const limits = { bodyTimeoutMs: 150, limits: { connections: 10_000 } }
+/** Bodies that stop coming are answered after this long, and sessions that nobody uses go. */
+const limits = {
+  bodyTimeoutMs: 150,
+  limits: { connections: PLACES, connectionsPerPrincipal: PLACES },
+  mcpLimits: { maxQueueBytes: 1024 * 1024, sessions: 100_000, sessionsPerPrincipal: 100_000, sessionIdleMs: 2000 },
+}
 
 export async function openTarget(): Promise<Target> {
   const served = await servedHub(limits)
   const host = `host: 127.0.0.1:${served.port}`
-  return { name: 'HTTP, open', served, samples: samplesWith(host, '') }
+  const sessions = await mcpSessions(served, '')
+  return { name: 'HTTP, open', served, sessions, samples: [...samplesWith(host, ''), ...sessions.requests(host)] }
 }
 
 export async function closedTarget(): Promise<Target> {
@@ -43,10 +51,16 @@ export async function closedTarget(): Promise<Target> {
   const token = await signToken(HMAC_SECRET, { sub: 'alice', grants }, { now: Date.now(), ttlMs: 3_600_000 })
   const asker = await served.access.authority.recognise({ kind: 'bearer', text: key.text })
   const { ticket } = await served.access.authority.issueTicket(asker, { topics: ['orders/**'] })
+  const sessions = await mcpSessions(served, `Bearer ${key.text}`)
   return {
     name: 'HTTP, with credentials',
     served,
+    sessions,
     samples: [
+      ...sessions.requests(`${host}\r\nauthorization: Bearer ${key.text}`),
+      // Sessions of another, and nobody's.
+      ...sessions.requests(`${host}\r\nauthorization: Bearer ${token}`).slice(0, 12),
+      ...sessions.requests(host).slice(0, 4),
       ...samplesWith(host, `\r\nauthorization: Bearer ${key.text}`),
       ...samplesWith(host, `\r\nauthorization: Bearer ${token}\r\nx-forwarded-for: 203.0.113.9`),
       ['GET', '/whoami', `${host}\r\ncookie: session=${token}`, ''],
@@ -95,11 +109,13 @@ function isFailure(status: number): boolean {
 
 /** Never a 500, never a failure nobody foresaw, always an answer or an end. */
 export async function fuzzHttp(target: Target, runs: number, seed = Date.now() & 0x7fffffff): Promise<FuzzReport> {
-  const { served, samples } = target
+  const { served, samples, sessions } = target
   const started = performance.now()
   const requests = fc.array(hostile(samples), { minLength: AT_ONCE, maxLength: AT_ONCE })
   const property = fc.asyncProperty(requests, async (all) => {
-    const statuses = await Promise.all(all.map((parts) => statusOfAnswer(served.port, requestBytes(parts))))
+    const statuses = await Promise.all(
+      all.map((parts) => statusOfAnswer(served.port, requestBytes(sessions.named(parts)))),
+    )
     const wrong = statuses.findIndex(isFailure)
     if (wrong >= 0) throw new Error(`Answered ${statuses[wrong]}: ${JSON.stringify(all[wrong]).slice(0, 1000)}`)
     const [report] = served.reports.splice(0)

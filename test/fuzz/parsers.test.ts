@@ -1,21 +1,34 @@
-import { describe, expect, test } from 'bun:test'
+import { afterAll, describe, expect, test } from 'bun:test'
 import { authParsers } from './auth-parsers.ts'
 import { configParsers } from './config-parsers.ts'
-import { fuzz, grow, type Parser } from './parser.ts'
+import { mcpExchangeParsers } from './mcp-exchanges.ts'
+import { mcpParsers } from './mcp-parsers.ts'
+import { fuzz, grow, type Parser, runsOf } from './parser.ts'
 import { parsers } from './parsers.ts'
+import { stdioParsers } from './stdio-parsers.ts'
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 10_000)
+const overHubs = [await mcpParsers(), await mcpExchangeParsers()]
+const all = [
+  ...parsers,
+  ...authParsers(),
+  ...configParsers(),
+  ...overHubs.flatMap(({ parsers }) => parsers),
+  ...stdioParsers,
+]
 
-describe.each([...parsers, ...authParsers(), ...configParsers()].map((parser) => [parser.name, parser] as const))(
-  '%s',
-  (_, parser) => {
-    test('refuses what it does not take with a coded error, and nothing else', async () => {
-      expect((await fuzz(parser, RUNS)).runs).toBe(RUNS)
-    })
+afterAll(async () => {
+  for (const { close } of overHubs) await close()
+})
 
-    test.skipIf(parser.operators === true)('takes linear time, whatever is repeated in it', () => grow(parser))
-  },
-)
+describe.each(all.map((parser) => [parser.name, parser] as const))('%s', (_, parser) => {
+  test('refuses what it does not take with a coded error, and nothing else', async () => {
+    const runs = parser.operators ? RUNS : runsOf(parser, RUNS)
+    expect((await fuzz(parser, runs)).runs).toBe(runs)
+  })
+
+  test.skipIf(parser.operators === true)('takes linear time, whatever is repeated in it', () => grow(parser))
+})
 
 describe('the fuzzer itself finds', () => {
   const base = { samples: [['{"topic":"orders/42"}']] }
