@@ -7,13 +7,14 @@ const mayImport: Record<string, readonly string[]> = {
   core: [],
   sse: ['core'],
   storage: ['core'],
+  schemas: ['core'],
   config: ['core'],
   auth: ['core'],
   daemon: ['core'],
   page: [],
   mcp: ['core', 'sse', 'auth'],
   http: ['core', 'sse', 'auth', 'mcp', 'page'],
-  cli: ['core', 'config', 'auth', 'mcp', 'http', 'storage/open.ts', 'daemon', 'sse'],
+  cli: ['core', 'config', 'auth', 'mcp', 'http', 'storage/open.ts', 'daemon', 'schemas', 'sse'],
   'index.ts': ['cli'],
 }
 
@@ -68,13 +69,14 @@ test('the core knows no runtime, no framework, no files and no network', () => {
   expect(found).toEqual([])
 })
 
-test('only storage names a database, only http and cli know HTTP frameworks, only mcp knows its SDK', () => {
+test('only storage names a database, only http and cli know HTTP frameworks, only mcp knows its SDK, only schemas knows ajv', () => {
   const wrong = imports().filter(
     ({ room, target, bare }) =>
       bare &&
       ((target === 'bun:sqlite' && room !== 'storage') ||
         (target.startsWith('elysia') && room !== 'http' && room !== 'cli') ||
-        (target.startsWith('@modelcontextprotocol/') && room !== 'mcp')),
+        (target.startsWith('@modelcontextprotocol/') && room !== 'mcp') ||
+        (target.startsWith('ajv') && room !== 'schemas')),
   )
   expect(wrong).toEqual([])
 })

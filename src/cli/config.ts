@@ -2,6 +2,7 @@ import { sampleConfig } from '../config/sample.ts'
 import { configMarkdown } from '../config/table.ts'
 import { addConfigFlags, loadFromFlags } from './config-flags.ts'
 import { configuredAccess } from './configured-access.ts'
+import { eventTypesOf } from './event-types.ts'
 import { DONE } from './exit.ts'
 import { usageFailure } from './failure.ts'
 import type { Configure } from './verb.ts'
@@ -19,6 +20,7 @@ export const configureConfig: Configure = (command, io, finish) => {
     const loaded = loadFromFlags(check, io)
     const { warnings, file } = loaded
     configuredAccess(loaded)
+    await eventTypesOf(loaded)
     for (const warning of warnings) await io.stderr.write(`mcp-sse: ${warning}\n`)
     await io.stdout.write(`The configuration is ok (${file ? `file ${file}` : 'no file'}).\n`)
     finish(DONE)

@@ -42,5 +42,12 @@ export function impossibleCombinations(
       `${from('retention.topics')}: retention.topics has the pattern ${JSON.stringify(repeated)} twice; the second would never count. Remove one.`,
     )
   }
+  const names = config.eventTypes.map((type) => type.name)
+  const taken = names.find((name, index) => names.indexOf(name) !== index)
+  if (taken !== undefined) {
+    problems.push(
+      `${from('event_types')}: event_types has the name ${JSON.stringify(taken)} twice; readers ask by it. Rename one.`,
+    )
+  }
   return [...problems, ...accessProblems(config, from, closed)]
 }

@@ -20,6 +20,19 @@ export interface ConfiguredKey {
   expires: number | undefined
 }
 
+export interface ConfiguredEventType {
+  name: string
+  description: string
+  /** A pattern. */
+  topic: string
+  /** A type or a prefix such as `order.*`; `undefined`: every type. */
+  type: string | undefined
+  /** Of type object; whether the rest is a JSON Schema is not looked at here. */
+  payloadSchema: Readonly<Record<string, unknown>>
+  /** RFC 6901 pointers into `data`, by argument. */
+  filters: Readonly<Record<string, string>>
+}
+
 export interface AuthConfig {
   open: boolean
   key: string | undefined
@@ -70,6 +83,8 @@ export interface Config {
     maxStallMs: number
     retryMs: number
   }
+  /** No name twice. */
+  eventTypes: readonly ConfiguredEventType[]
   auth: AuthConfig
   limits: {
     connections: number
@@ -83,7 +98,7 @@ export interface Config {
     trustedProxies: readonly string[]
     pendingBytes: number
   }
-  mcp: { sessionIdleMs: number }
+  mcp: { sessionIdleMs: number; events: Settings['mcp']['events'] }
   drain: { delayMs: number; timeoutMs: number }
 }
 
@@ -122,6 +137,14 @@ export function configFrom(settings: Settings, machine: MachineDefaults, cwd: st
       maxStallMs: stream.max_stall,
       retryMs: stream.retry,
     },
+    eventTypes: settings.event_types.map((type) => ({
+      name: type.name,
+      description: type.description,
+      topic: type.topic,
+      type: type.type,
+      payloadSchema: type.payload_schema,
+      filters: type.filters ?? {},
+    })),
     auth: authFrom(settings.auth, cwd),
     limits: {
       connections: limits.connections ?? machine.connections,
@@ -133,7 +156,7 @@ export function configFrom(settings: Settings, machine: MachineDefaults, cwd: st
       trustedProxies: limits.trusted_proxies,
       pendingBytes: limits.pending_bytes,
     },
-    mcp: { sessionIdleMs: mcp.session_idle },
+    mcp: { sessionIdleMs: mcp.session_idle, events: mcp.events },
     drain: { delayMs: drain.delay, timeoutMs: drain.timeout },
   }
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { apiKeys, bearerKey, claimText, cookieName, keySet, signingSecrets } from './credential-value.ts'
+import { eventTypes } from './event-type-value.ts'
 import { hostHeaders, hosts, origins, publicUrl, ranges } from './network-value.ts'
 import { boolean, choice, duration, integer, type KeyMeta, path, pattern, patterns, size, tables } from './value.ts'
 
@@ -73,6 +74,12 @@ export const configSchema = z.strictObject({
   durability: key(choice(['full', 'normal', 'memory']), 'full', {
     description:
       'When a publish is answered: full = after fsync, survives a power cut; normal = written, survives a crash of the process; memory = nothing is kept on disk.',
+  }),
+  event_types: key(eventTypes(), '[]', {
+    description:
+      'Kinds of events that agents are told of and may ask for (MCP Events): data published to a topic and type of one has to fit its `payload_schema` (JSON Schema 2020-12, of type object), and each of `filters` is an argument compared with one place in the data.',
+    example:
+      '[{ name = "build.finished", description = "A build has ended.", topic = "builds/**", type = "build.finished", payload_schema = { type = "object", required = ["branch"], properties = { branch = { type = "string" } } }, filters = { branch = "/branch" } }]',
   }),
   retention: z.strictObject({
     max_age: key(retentionMaxAge, '7d', { description: 'Events older than this are dropped.' }),
@@ -207,7 +214,7 @@ export const configSchema = z.strictObject({
     }),
     mcp_sessions: key(integer({ min: 1, max: 1_000_000 }), '4096', {
       description:
-        'MCP sessions (versions up to 2025-11-25) at the same time. Clients often leave without a word, so most are idle; each costs about 25 KiB.',
+        'MCP sessions (versions up to 2025-11-25) at the same time, a quarter of them of one key, token subject or all callers without a credential. Clients often leave without a word, so most are idle; each costs about 25 KiB.',
     }),
     mcp_sessions_per_principal: key(integer({ min: 1, max: 1_000_000 }), '256', {
       description:
@@ -220,7 +227,13 @@ export const configSchema = z.strictObject({
   mcp: z.strictObject({
     session_idle: key(duration({ min: SECOND, max: LONGEST_TIMER }), '1h', {
       description:
-        'An MCP session nobody has used for this long is forgotten; its client is told and begins a new one. Agents pause for minutes: keep it long.',
+        'An MCP session nobody has used for this long is forgotten; its client is told by 404 and has to connect again (`mcp-sse stdio` does by itself). Agents pause for minutes: keep it long.',
+    }),
+    events: z.strictObject({
+      profile: key(choice(['auto', 'sep', 'sketch']), 'auto', {
+        description:
+          'Numbers of the errors of MCP Events: sep = those of SEP-3415, sketch = those of before it, auto = sep for clients that declare the extension, as SEP-3415 wants it, and sketch for the others.',
+      }),
     }),
   }),
   drain: z.strictObject({

@@ -1,4 +1,5 @@
 import type { CloseReason } from './close-reason.ts'
+import { HubError } from './errors.ts'
 import type { Principal } from './principal.ts'
 
 export interface ConnectionLimits {
@@ -6,6 +7,20 @@ export interface ConnectionLimits {
   connections: number
   connectionsPerPrincipal: number
   connectionsPerAddress: number
+}
+
+/** Why there is no room for one more. */
+export type NoRoom = Extract<CloseReason, `too-many-${string}`>
+
+/** Which limit it was, and what may be done about it. */
+const noRoomSentences: Record<NoRoom, string> = {
+  'too-many-connections': 'Too many waits and streams are open at this hub for now; try again in a moment.',
+  'too-many-of-principal': 'This credential has too many waits and streams open; end one, or wait for one to end.',
+  'too-many-of-address': 'Too many waits and streams are open from this address; end one, or wait for one to end.',
+}
+
+export function noRoom(reason: NoRoom, retryAfterMs: number): HubError {
+  return new HubError('overloaded', noRoomSentences[reason], { retryAfterMs })
 }
 
 /** How many streams are open, of whom and from where. As large as there are streams: what has none is forgotten. */
@@ -20,7 +35,7 @@ export class Connections {
   }
 
   /** Why one more is refused for now: the new one, never the oldest, which would come back at once and evict the next. */
-  refusal(principal: Principal, address: string): CloseReason | undefined {
+  refusal(principal: Principal, address: string): NoRoom | undefined {
     const { connections, connectionsPerPrincipal, connectionsPerAddress } = this.#limits
     if (this.#all >= connections) return 'too-many-connections'
     if (principal.limited && (this.#ofPrincipal.get(principal.id) ?? 0) >= connectionsPerPrincipal) {

@@ -1,7 +1,7 @@
 import { CatchUp } from './catch-up.ts'
 import type { Clock } from './clock.ts'
 import { type CloseReason, closeReasons } from './close-reason.ts'
-import { Connections } from './connections.ts'
+import { Connections, noRoom } from './connections.ts'
 import { HubError } from './errors.ts'
 import type { Draft } from './event.ts'
 import type { EventLog, Receipt } from './event-log.ts'
@@ -9,6 +9,7 @@ import { FanOut } from './fan-out.ts'
 import type { Filter } from './filter.ts'
 import { type HistoryPage, type HistoryQuery, type PageRoom, readHistory } from './history.ts'
 import type { Principal } from './principal.ts'
+import { round } from './round.ts'
 import { type Begin, resolveStart, type Start } from './start.ts'
 import {
   type Reader,
@@ -41,6 +42,8 @@ export interface HubOptions {
   limits: HubLimits
   /** Failures that end one stream and that nobody foresaw. */
   report: (error: unknown) => void
+  /** Throws to refuse all that one request publishes; points as `EventLog.append` does. */
+  check?: ((drafts: readonly Draft[]) => void) | undefined
 }
 
 export interface SubscribeRequest extends Pick<Reader, 'principal' | 'address'> {
@@ -49,8 +52,6 @@ export interface SubscribeRequest extends Pick<Reader, 'principal' | 'address'> 
 }
 
 const SWEEP_MS = 1000
-/** Readers looked at or told in one turn of the event loop: each may write a frame. */
-const VISITS_PER_TURN = 500
 
 /**
  * Publish and fan-out in one process.
@@ -66,6 +67,7 @@ export class Hub {
   readonly #clock: Clock
   readonly #limits: HubLimits
   readonly #report: (error: unknown) => void
+  readonly #check: HubOptions['check']
   readonly #tail: Tail
   readonly #catchUp: CatchUp
   readonly #fanOut: FanOut
@@ -86,12 +88,13 @@ export class Hub {
     return new Hub(options, new Tail(limits.tailBytes, newest))
   }
 
-  private constructor({ log, clock, limits, report }: HubOptions, tail: Tail) {
+  private constructor({ log, clock, limits, report, check }: HubOptions, tail: Tail) {
     this.log = log
     this.cursor = (offset) => log.generations.cursor(offset)
     this.#clock = clock
     this.#limits = limits
     this.#report = report
+    this.#check = check
     this.#tail = tail
     this.#connections = new Connections(limits)
     this.#catchUp = new CatchUp(log, tail, clock)
@@ -157,9 +160,13 @@ export class Hub {
     }
   }
 
-  /** Resolves when the events are durable and have been offered to every live reader. @throws as `EventLog.append` */
+  /**
+   * The one way in for every event. Resolves when they are durable and have been offered to every live reader.
+   * @throws as `EventLog.append` and the check
+   */
   async publish(drafts: readonly Draft[]): Promise<Receipt[]> {
     this.#requireOpen()
+    this.#check?.(drafts)
     return this.log.append(drafts)
   }
 
@@ -170,14 +177,19 @@ export class Hub {
     return this.#connections.refusal(principal, address)
   }
 
+  /** For those to whom `refusal` is an error. @throws HubError `overloaded`, which says the limit, `draining`, `log-failed` */
+  requireRoom(reader: Pick<Reader, 'principal' | 'address'>): void {
+    this.#requireOpen()
+    const refusal = this.#connections.refusal(reader.principal, reader.address)
+    if (refusal) throw noRoom(refusal, this.retryMs(refusal))
+  }
+
   /**
    * A place among the connections for a stream that is no subscription. The result gives it back, and may be called twice.
    * @throws HubError `overloaded`, `draining`, `log-failed`
    */
   occupy(reader: Pick<Reader, 'principal' | 'address'>): () => void {
-    this.#requireOpen()
-    const refusal = this.refusal(reader)
-    if (refusal) throw noPlace(this.retryMs(refusal))
+    this.requireRoom(reader)
     this.#connections.add(reader.principal, reader.address)
     let occupied = true
     return () => {
@@ -256,7 +268,7 @@ export class Hub {
 
   #requireOpen(): void {
     if (this.#state === 'draining') {
-      throw new HubError('draining', 'The hub is stopping; publish again in a moment.', { retryAfterMs: 2000 })
+      throw new HubError('draining', 'The hub is stopping; try again in a moment.', { retryAfterMs: 2000 })
     }
     if (this.#state === 'failed') {
       throw new HubError('log-failed', 'The event log failed and the hub is stopping; see its log.', {
@@ -305,18 +317,7 @@ export class Hub {
     return this.#inTurns((subscription) => subscription.close(reason))
   }
 
-  /** Each may wake its reader, which then writes: the event loop gets its turn in between. */
-  async #inTurns(visit: (subscription: Subscription) => void): Promise<void> {
-    let visited = 0
-    for (const subscription of [...this.#subscriptions.values()]) {
-      visit(subscription)
-      if (++visited % VISITS_PER_TURN === 0) await this.#clock.yield()
-    }
+  #inTurns(visit: (subscription: Subscription) => void): Promise<void> {
+    return round(this.#clock, this.#subscriptions.values(), visit)
   }
-}
-
-function noPlace(retryAfterMs: number): HubError {
-  return new HubError('overloaded', 'Too many streams are open for now; close one, or try again in a moment.', {
-    retryAfterMs,
-  })
 }

@@ -39,6 +39,7 @@ test('without any source every key has its documented default', () => {
     },
     publicUrl: undefined,
     allowedHosts: [],
+    eventTypes: [],
     auth: {
       open: false,
       key: undefined,
@@ -63,7 +64,7 @@ test('without any source every key has its documented default', () => {
       trustedProxies: ['127.0.0.0/8', '::1'],
       pendingBytes: 33_554_432,
     },
-    mcp: { sessionIdleMs: 3_600_000 },
+    mcp: { sessionIdleMs: 3_600_000, events: { profile: 'auto' } },
     drain: { delayMs: 0, timeoutMs: 10_000 },
   })
 })

@@ -1,5 +1,6 @@
+import type { Clock } from '../../src/core/clock.ts'
 import type { Draft } from '../../src/core/event.ts'
-import { Hub, type HubLimits } from '../../src/core/hub.ts'
+import { Hub, type HubLimits, type HubOptions } from '../../src/core/hub.ts'
 import { systemClock } from '../../src/daemon/clock.ts'
 import { openLog } from '../../src/storage/open.ts'
 
@@ -31,17 +32,26 @@ export function unforeseen(error: unknown): void {
   })
 }
 
-/** A hub over the memory log, with limits small enough to be reached. */
-export async function memoryHub(limits: Partial<HubLimits> = {}, retention: Retention = {}, clock = systemClock) {
+export interface OpenedHubOptions {
+  limits?: Partial<HubLimits> | undefined
+  retention?: Retention | undefined
+  clock?: Clock | undefined
+  check?: HubOptions['check']
+  /** Where the log is kept, on disk; in memory without one. */
+  directory?: string | undefined
+}
+
+/** A hub and its log, with limits small enough to be reached. */
+export async function openedHub({ limits, retention, clock = systemClock, check, directory }: OpenedHubOptions) {
   const log = await openLog({
-    durability: 'memory',
-    directory: '',
+    durability: directory === undefined ? 'memory' : 'full',
+    directory: directory ?? '',
     retention: { maxAgeMs: 86_400_000, maxEvents: 1_000_000, maxBytes: 1 << 30, topics: [], ...retention },
     pending: { events: 10_000, bytes: 32 * 1024 * 1024 },
     clock,
     warn: () => {},
   })
-  const hub = await Hub.open({ log, clock, limits: { ...testLimits, ...limits }, report: unforeseen })
+  const hub = await Hub.open({ log, clock, limits: { ...testLimits, ...limits }, report: unforeseen, check })
   return {
     hub,
     log,
@@ -51,6 +61,16 @@ export async function memoryHub(limits: Partial<HubLimits> = {}, retention: Rete
       await log.close()
     },
   }
+}
+
+/** A hub over the memory log. */
+export function memoryHub(
+  limits?: Partial<HubLimits>,
+  retention?: Retention,
+  clock?: Clock,
+  check?: HubOptions['check'],
+) {
+  return openedHub({ limits, retention, clock, check })
 }
 
 export function draft(topic: string, data: string, more: Partial<Draft> = {}): Draft {

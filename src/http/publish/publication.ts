@@ -32,9 +32,9 @@ export function refusalAt(place: Place, error: unknown): unknown {
   return error instanceof HubError ? error.under(place.pointer, (message) => `${place.words}: ${message}`) : error
 }
 
-/** Refusals of the log point at `/<index of the draft>/…`; the publisher counts by what it sent. */
+/** Refusals of the hub and the log point at `/<index of the draft>/…`; the publisher counts by what it sent. */
 export function relocated(error: unknown, publication: Publication): unknown {
-  const match = error instanceof HubError ? /^\/(\d+)(\/.*)?$/.exec(error.pointer ?? '') : null
+  const match = error instanceof HubError ? /^\/(\d+)(\/.*)?$/s.exec(error.pointer ?? '') : null
   if (!(error instanceof HubError) || !match) return error
   const rest = match[2] ?? ''
   const place = publication.place?.(Number(match[1]))
