@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { plain } from './display.ts'
 import { CommandFailure } from './failure.ts'
-import { DEFAULT_URL, failureOfAnswer, type HubClient, retryAfterMs } from './hub-client.ts'
+import { failureOfAnswer, type HubClient, retryAfterMs } from './hub-client.ts'
+import { DEFAULT_URL } from './hub-url.ts'
 
 /** What a stream brings, in order. `json` is the event document as the hub wrote it. */
 export type StreamItem =

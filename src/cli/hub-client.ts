@@ -1,11 +1,8 @@
 import type { Command } from 'commander'
 import { isLocalUrlHost } from '../config/host.ts'
-import { withoutUrlSecrets } from '../config/setting.ts'
 import { CommandFailure, usageFailure } from './failure.ts'
+import { DEFAULT_URL, hubUrl } from './hub-url.ts'
 import type { Io } from './io.ts'
-
-/** Where a hub listens that was told nothing. */
-export const DEFAULT_URL = 'http://127.0.0.1:3000'
 
 export interface HubRequest {
   method?: 'GET' | 'POST' | 'DELETE'
@@ -35,20 +32,7 @@ export function hubClient(
   options: { url?: string },
   { env, stderr }: Pick<Io, 'env' | 'stderr'>,
 ): HubClient {
-  const [origin, text] = options.url ? ['--url', options.url] : ['MCP_SSE_URL', env.MCP_SSE_URL || DEFAULT_URL]
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (!url || !/^https?:$/.test(url.protocol)) {
-    throw usageFailure(
-      `${origin} is not an http or https URL: ${withoutUrlSecrets(text)}`,
-      `mcp-sse topics --url ${DEFAULT_URL}`,
-    )
-  }
-  if (url.username || url.password) {
-    throw usageFailure(
-      `${origin} has a user or password, which a hub knows nothing of; the key goes to MCP_SSE_KEY.`,
-      `MCP_SSE_KEY=<key> mcp-sse topics --url ${url.origin}`,
-    )
-  }
+  const url = hubUrl(options.url ? ['--url', options.url] : ['MCP_SSE_URL', env.MCP_SSE_URL || DEFAULT_URL])
   const key = env.MCP_SSE_KEY || undefined
   if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
     throw usageFailure(
@@ -61,7 +45,7 @@ export function hubClient(
     // When nobody reads stderr any more there is nobody to warn.
     void stderr.write(warning).catch(() => {})
   }
-  return new HubClient(verb, url.href.replace(/[?#].*$/, '').replace(/\/+$/, ''), key)
+  return new HubClient(verb, url.href.replace(/\/$/, ''), key)
 }
 
 export class HubClient {

@@ -8,9 +8,10 @@ import { onReloadSignal } from '../daemon/reload-signal.ts'
 import { StopSignal } from '../daemon/stop-signal.ts'
 import { temporaryTicketKey, ticketKey } from '../daemon/ticket-key.ts'
 import { type Listeners, listen } from '../http/listen.ts'
-import type { Mcp } from '../mcp/mcp.ts'
+import type { McpOnDemand } from '../mcp/on-demand.ts'
 import { openLog } from '../storage/open.ts'
 import { accessSettings, namingSource } from './access-settings.ts'
+import { eventTypesOf } from './event-types.ts'
 import { DONE, IO_ERROR } from './exit.ts'
 import type { Io } from './io.ts'
 import { Reload, type ReloadOptions } from './reload.ts'
@@ -40,6 +41,7 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
     write: (line) => void io.stderr.write(`mcp-sse: ${line}\n`).catch(() => {}),
   })
   for (const warning of warnings) lines.warn(warning)
+  const eventTypes = await eventTypesOf(loaded)
   const log = await openLog({
     durability: config.durability,
     directory: config.dataDir,
@@ -50,7 +52,7 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
   })
   let listeners: Listeners | undefined
   let hub: Hub | undefined
-  let mcp: Mcp | undefined
+  let mcp: McpOnDemand | undefined
   let exitCode = DONE
   const failed = Promise.withResolvers<void>()
   log.onFailure((error) => {
@@ -66,8 +68,9 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
     const settings = accessSettings(config, ticketSecret)
     const access = namingSource(loaded, () => new Access(settings, { now: systemClock.now, report }))
     const limits = { ...config.stream, ...config.limits, pendingEvents: PENDING_EVENTS, tailBytes: TAIL_BYTES }
-    hub = await Hub.open({ log, clock: systemClock, limits, report })
-    const server = serverOf({ hub, access, config, lines, report })
+    const check = eventTypes.check.bind(eventTypes)
+    hub = await Hub.open({ log, clock: systemClock, limits, report, check })
+    const server = serverOf({ hub, access, config, eventTypes, lines, report })
     mcp = server.mcp
     reload.resolve(reloading({ loaded, load, access, hub, mcp, ticketSecret, lines }))
     listeners = await listen({
@@ -93,7 +96,7 @@ interface Reloading {
   load: ReloadOptions['load']
   access: Access
   hub: Hub
-  mcp: Mcp
+  mcp: McpOnDemand
   ticketSecret: Uint8Array
   lines: LogLines
 }
@@ -103,6 +106,8 @@ function reloading({ loaded, load, access, hub, mcp, ticketSecret, lines }: Relo
     loaded,
     load,
     apply: async (next, closed) => {
+      // Only a start takes event types over, and what it would refuse is refused here.
+      if (!Bun.deepEquals(next.config.eventTypes, loaded.config.eventTypes)) await eventTypesOf(next)
       namingSource(next, () => access.replace(accessSettings(next.config, ticketSecret, closed)))
       const judge = access.judge.bind(access)
       await hub.reconsider(judge)
@@ -124,15 +129,16 @@ function reportTo(lines: LogLines): (error: unknown) => void {
 /** What runs; a start that fails leaves some of it out. */
 interface Running {
   hub: Hub | undefined
-  mcp: Mcp | undefined
+  mcp: McpOnDemand | undefined
   listeners: Listeners | undefined
 }
 
 /** Streams are told before their sockets are closed; what does not go in time is cut off. */
 async function end({ hub, mcp, listeners }: Partial<Running>, timeoutMs: number): Promise<void> {
   const answered = listeners?.stop()
-  await mcp?.drain()
+  // First the hub: a call of MCP that waits at it is answered with the place to go on from.
   await hub?.drain()
+  await mcp?.drain()
   // A timer that is left would keep the process for the rest of its time.
   let late: ReturnType<typeof setTimeout> | undefined
   const patience = new Promise<void>((resolve) => {

@@ -3,13 +3,13 @@ import type { Access } from '../auth/access.ts'
 import { PublishRate } from '../auth/publish-rate.ts'
 import { Refusals } from '../auth/refusals.ts'
 import type { Config } from '../config/config.ts'
+import type { EventTypes } from '../core/event-types.ts'
 import type { Hub } from '../core/hub.ts'
 import { systemClock } from '../daemon/clock.ts'
 import type { LogLines } from '../daemon/log-lines.ts'
 import { Answers } from '../http/answers.ts'
 import { createApp } from '../http/app.ts'
-import { hubCatalogue } from '../mcp/catalogue/hub-catalogue.ts'
-import { Mcp } from '../mcp/mcp.ts'
+import { McpOnDemand } from '../mcp/on-demand.ts'
 
 const IDLE_TIMEOUT_S = { least: 60, most: 255 }
 /** Memory for what requests read from the log, all together. */
@@ -19,49 +19,33 @@ export interface ServerOptions {
   hub: Hub
   access: Access
   config: Config
+  eventTypes: EventTypes
   lines: LogLines
   report: (error: unknown) => void
 }
 
 export interface HubServer {
-  mcp: Mcp
+  mcp: McpOnDemand
   /** Another app for another address. */
   app: () => ReturnType<typeof createApp>
 }
 
 /** All that is served over one hub. Servers of several addresses share who may come in, how fast they publish, sessions and rooms. */
-export function serverOf({ hub, access, config, lines, report }: ServerOptions): HubServer {
+export function serverOf({ hub, access, config, eventTypes, lines, report }: ServerOptions): HubServer {
   const { stream, limits } = config
   const publishRate = new PublishRate({ perSecond: limits.publishRate, now: systemClock.monotonic })
   const refusals = new Refusals(lines.warn, systemClock.monotonic)
   const answers = new Answers(ANSWER_BYTES)
-  const catalogue = hubCatalogue({
-    hub,
-    clock: systemClock,
-    rate: publishRate,
-    pageTokens: () => access.pageTokens,
-    reading: (principal) => answers.reading(principal),
-    mode: () => access.mode,
-    version,
-  })
-  const mcp = new Mcp({
-    hub,
-    catalogue,
-    clock: systemClock,
-    limits: {
-      ...stream,
-      sessions: limits.mcpSessions,
-      sessionsPerPrincipal: limits.mcpSessionsPerPrincipal,
-      sessionIdleMs: config.mcp.sessionIdleMs,
-    },
-    report,
+  const mcp = new McpOnDemand(async () => {
+    const { hubMcp } = await import('./hub-mcp.ts')
+    return hubMcp({ hub, access, config, eventTypes, publishRate, answers, report })
   })
   const heartbeatS = Math.ceil(stream.heartbeatMs / 1000)
   const app = () =>
     createApp({
       hub,
       access,
-      mcp,
+      mcp: () => mcp.get(),
       publishRate,
       refusals,
       answers,

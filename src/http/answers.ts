@@ -8,6 +8,8 @@ import { ownHeaders, type SetHeaders } from './own-headers.ts'
 const CHUNK_BYTES = 256 * 1024
 /** An answer that is being made or written and has nothing yet: the request, its socket, its place in line. */
 const ANSWER_BYTES = 4 * 1024
+/** What a socket takes at once: its reader may be slow, and the memory is the kernel's. */
+const UNCOUNTED_BYTES = 64 * 1024
 /** A look-up brings `STEP_BYTES` and one more event at most: 252 KiB, its id and its topic. */
 const LOOK_BYTES = STEP_BYTES + 256 * 1024
 /**
@@ -70,6 +72,22 @@ export class Answers {
     const holding = this.#room.holding(principal)
     holding.resize(ANSWER_BYTES)
     return { room: this.#pageRoom(holding), release: () => holding.release() }
+  }
+
+  /**
+   * An answer that another protocol made, which holds its part of the memory until the socket has taken it. What fits the
+   * socket's own buffers is not counted. @throws HubError `overloaded`
+   */
+  async untilTaken(
+    response: Response,
+    { request, principal }: Pick<Asking, 'request' | 'principal'>,
+  ): Promise<Response> {
+    const { status, headers } = response
+    const bytes = await response.bytes()
+    if (bytes.byteLength <= UNCOUNTED_BYTES) return new Response(bytes, { status, headers })
+    const holding = this.#room.holding(principal)
+    holding.resize(ANSWER_BYTES + bytes.byteLength)
+    return new Response(new Answer(bytes, holding, request) as unknown as BodyInit, { status, headers })
   }
 
   #pageRoom(holding: Holding): AnswerRoom {

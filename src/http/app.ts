@@ -30,7 +30,7 @@ export interface AppOptions {
   /** Who may come in, and who is who. Shared by all servers of a process. */
   access: Access
   /** Shared as well: a session goes on at whichever address its next request comes to. */
-  mcp: Mcp
+  mcp: () => Mcp | Promise<Mcp>
   /** Shared as well. */
   publishRate: PublishRate
   /** Where the operator reads why a request was refused. */
@@ -105,7 +105,7 @@ export function createApp(options: AppOptions) {
   app.use(page())
   app.use(resource.plugin())
   app.use(publish({ hub, gate, rate: options.publishRate, bodies, bodyTimeoutMs }))
-  app.use(headOfStream(options.now))
+  app.use(headOfStream(options.now, (path) => table.methods(path)))
   app.use(
     streamRoutes({
       hub,
@@ -119,7 +119,7 @@ export function createApp(options: AppOptions) {
   app.use(erase(hub.log))
   app.use(whoami(access))
   app.use(tickets({ access, gate, bodies: ticketBodies, bodyTimeoutMs }))
-  app.use(mcpRoutes({ mcp: options.mcp, gate, bodies: messages, bodyTimeoutMs }))
+  app.use(mcpRoutes({ mcp: options.mcp, gate, answers, bodies: messages, bodyTimeoutMs }))
   app.use(health(hub))
   app.use(openapi(options.version, access))
   const table = new RouteTable(app.routes)

@@ -8,30 +8,37 @@ import { patternOf } from './stream.ts'
 import { streamQuery } from './stream-query.ts'
 import type { Visited } from './visitor.ts'
 
+/** Of a table that knows the routes. */
+type Methods = (path: string) => string[]
+
 const STREAM_PATH = /^\/events(?:\/|$)/
-/** Running their GET would open a session, or wait for messages that never come. */
 const MESSAGE_STREAMS = /^\/(?:mcp|sse)\/?$/
+
+/** Not of MCP's streams: running their GET would open a session, or wait for messages that never come. */
+export function hasHead(path: string): boolean {
+  return !MESSAGE_STREAMS.test(path)
+}
 
 /**
  * `HEAD /events…`: what a stream's headers would be, or the refusal of one. Elysia 1.4.30 answers HEAD by running the GET
  * route and reading its body to learn the length, before any HEAD route of a wildcard path: on a stream that never ends.
  */
-export function headOfStream(now: () => number): Elysia {
+export function headOfStream(now: () => number, methods: Methods): Elysia {
   const app = new Elysia({ name: 'http/head' })
   app.onRequest((context) => {
     if (context.request.method !== 'HEAD') return
-    const answer = headAnswer(context.request, (context as unknown as Visited).visitor, now())
+    const answer = headAnswer(context.request, (context as unknown as Visited).visitor, now(), methods)
     if (answer) return answer
   })
   return app
 }
 
 /** @throws HubError */
-function headAnswer(request: Request, visitor: Visitor, now: number): Response | undefined {
+function headAnswer(request: Request, visitor: Visitor, now: number, methods: Methods): Response | undefined {
   const path = pathOf(request)
-  if (MESSAGE_STREAMS.test(path)) {
+  if (!hasHead(path)) {
     const message = 'A stream of MCP messages has no head to look at; ask with GET.'
-    return problemResponse(new HubError('method-not-allowed', message), { allow: 'GET, POST, DELETE, OPTIONS' })
+    return problemResponse(new HubError('method-not-allowed', message), { allow: methods(path).join(', ') })
   }
   if (!STREAM_PATH.test(path)) return undefined
   const { kind, filter } = streamQuery(request, path.length > '/events/'.length ? patternOf(request) : undefined, now)

@@ -2,8 +2,10 @@ import type { Visitor } from '../auth/access.ts'
 import { HubError } from '../core/errors.ts'
 import { requireJsonDepth } from '../core/json-depth.ts'
 import type { Exchange } from '../mcp/exchange.ts'
-import { PARSE_ERROR, REFUSED, refusalResponse } from '../mcp/json-rpc.ts'
+import { INVALID_REQUEST, PARSE_ERROR, REFUSED, refusalResponse } from '../mcp/json-rpc.ts'
 import type { Mcp } from '../mcp/mcp.ts'
+import { oversizedMessage } from '../mcp/message-bounds.ts'
+import type { Answers } from './answers.ts'
 import { type BodyLimit, readBody } from './body.ts'
 import type { ByteRoom } from './byte-room.ts'
 import type { Addresses, Gate } from './gate.ts'
@@ -18,8 +20,9 @@ interface StreamServer extends Addresses {
 }
 
 export interface McpRouteOptions {
-  mcp: Mcp
+  mcp: () => Mcp | Promise<Mcp>
   gate: Gate
+  answers: Answers
   bodies: ByteRoom
   /** For a body to be complete, milliseconds. */
   bodyTimeoutMs: number
@@ -44,37 +47,36 @@ interface McpRequest {
 /** MCP's routes: Streamable HTTP of every version, and HTTP+SSE of 2024-11-05 (DESIGN 9). */
 export function mcpRoutes(options: McpRouteOptions) {
   const routes = new McpRoutes(options)
-  const { sessions } = options.mcp
   return visited('http/mcp')
     .post(
       '/mcp',
       ({ request, server, set, visitor }) =>
-        routes.post({ request, server, set, visitor }, (exchange) => options.mcp.post(exchange)),
+        routes.post({ request, server, set, visitor }, (mcp, exchange) => mcp.post(exchange)),
       { parse: 'none' },
     )
     .get('/mcp', ({ request, server, set, visitor }) =>
-      routes.answer({ request, server, set, visitor }, (exchange) => sessions.get(exchange)),
+      routes.answer({ request, server, set, visitor }, (mcp, exchange) => mcp.sessions.get(exchange)),
     )
     .delete(
       '/mcp',
       ({ request, server, set, visitor }) =>
-        routes.answer({ request, server, set, visitor }, (exchange) => sessions.delete(exchange)),
+        routes.answer({ request, server, set, visitor }, (mcp, exchange) => mcp.sessions.delete(exchange)),
       { parse: 'none' },
     )
     .get('/sse', ({ request, server, set, visitor }) =>
-      routes.answer({ request, server, set, visitor }, (exchange) => sessions.openSse(exchange)),
+      routes.answer({ request, server, set, visitor }, (mcp, exchange) => mcp.sessions.openSse(exchange)),
     )
     .post(
       '/messages',
       ({ request, server, set, visitor }) => {
         const id = single(parametersOf(request, ['sessionId']), 'sessionId') ?? ''
-        return routes.post({ request, server, set, visitor }, (exchange) => sessions.postMessage(exchange, id))
+        return routes.post({ request, server, set, visitor }, (mcp, exchange) => mcp.sessions.postMessage(exchange, id))
       },
       { parse: 'none' },
     )
 }
 
-type Answer = (exchange: Exchange) => Promise<Response>
+type Answer = (mcp: Mcp, exchange: Exchange) => Promise<Response>
 
 class McpRoutes {
   readonly #options: McpRouteOptions
@@ -85,9 +87,12 @@ class McpRoutes {
 
   async answer({ request, server, set, visitor }: McpRequest, answer: Answer, body?: unknown): Promise<Response> {
     const { gate } = this.#options
+    // Before it is asked who that is by now: the first one waits for it to be loaded.
+    const found = this.#options.mcp()
+    const mcp = found instanceof Promise ? await found : found
     const known = gate.again(request, visitor)
     const { principal } = known instanceof Promise ? await known : known
-    const response = await answer({
+    const response = await answer(mcp, {
       request,
       body,
       principal,
@@ -95,7 +100,8 @@ class McpRoutes {
       cut: () => server?.timeout(request, 1),
     })
     for (const [name, value] of Object.entries(ownHeaders(set))) response.headers.set(name, value)
-    return response
+    const isDocument = response.status === 200 && response.headers.get('content-type')?.startsWith('application/json')
+    return isDocument ? this.#options.answers.untilTaken(response, { request, principal }) : response
   }
 
   async post(asked: McpRequest, answer: Answer): Promise<Response> {
@@ -120,7 +126,10 @@ class McpRoutes {
 function parse(text: string): { json: unknown } | Response {
   try {
     requireJsonDepth(text, MAX_DEPTH)
-    return { json: JSON.parse(text) }
+    const json: unknown = JSON.parse(text)
+    const oversized = oversizedMessage(json, text)
+    if (oversized === undefined) return { json }
+    return refusalResponse({ status: 400, code: INVALID_REQUEST, message: oversized })
   } catch (error) {
     const message = error instanceof HubError ? error.message : 'The body is not JSON; send one JSON-RPC message.'
     return refusalResponse({ status: 400, code: PARSE_ERROR, message })

@@ -1,5 +1,7 @@
 import { HubError } from '../core/errors.ts'
 import { nearestName } from '../core/suggest.ts'
+import { hasHead } from './head.ts'
+import { mediaTypeOf } from './media-type.ts'
 import { pathOf } from './parameters.ts'
 import { problemResponse } from './problem.ts'
 
@@ -21,7 +23,7 @@ export class RouteTable {
   methods(path: string): string[] {
     const found = new Set<string>()
     for (const route of this.#routes) if (matches(route.path, path)) found.add(route.method)
-    if (found.has('GET')) found.add('HEAD')
+    if (found.has('GET') && hasHead(path)) found.add('HEAD')
     if (found.size > 0) found.add('OPTIONS')
     return [...found].sort()
   }
@@ -38,7 +40,10 @@ export class RouteTable {
     const path = pathOf(request)
     const allow = this.methods(path)
     if (allow.length > 0) {
-      const message = `${path === '/' ? 'The page' : 'This route'} is asked with ${allow.join(', ')}.`
+      const asked = `${path === '/' ? 'The page' : 'This route'} is asked with ${allow.join(', ')}.`
+      // The address of an MCP server is often given without its path.
+      const meant = path === '/' && mediaTypeOf(request).name === 'application/json'
+      const message = meant ? `${asked} MCP speaks at /mcp; events are published with POST /events.` : asked
       return problemResponse(new HubError('method-not-allowed', message), { allow: allow.join(', ') })
     }
     const names = [...new Set(this.#routes.map((route) => firstSegment(route.path)))]

@@ -1,5 +1,6 @@
 import type { AuthInfo, ServerContext } from '@modelcontextprotocol/server'
 import type { Principal } from '../core/principal.ts'
+import type { Carrier } from './carrier.ts'
 
 /** Who makes one request, and from where. Of this request alone: a session outlives tokens and reloads. */
 export interface Caller {
@@ -28,8 +29,8 @@ export const STATELESS = '2026-07-28'
 /**
  * The one thing the SDK hands from a transport to a handler. The token stays out of it: nothing behind the gate needs it.
  */
-export function authInfoOf({ principal, address }: Caller): AuthInfo {
-  return { token: '', clientId: principal.id, scopes: [], extra: { caller: { principal, address } } }
+export function authInfoOf({ principal, address }: Caller, carrier?: Carrier): AuthInfo {
+  return { token: '', clientId: principal.id, scopes: [], extra: { caller: { principal, address }, carrier } }
 }
 
 /** The caller that `authInfoOf` packed. A request without one is a fault of ours and gets no rights. */

@@ -5,6 +5,7 @@ import { HubError } from '../core/errors.ts'
 export const PARSE_ERROR = -32700
 export const INVALID_REQUEST = -32600
 export const INVALID_PARAMS = -32602
+export const INTERNAL_ERROR = -32603
 /** A request the server is not ready or willing to take. */
 export const REFUSED = -32000
 /** The session is not known (any more): the client begins with a new one. */
@@ -29,8 +30,13 @@ export function refusalResponse({ status, code, message, id = null, headers }: R
 
 /** One message of a stream: the SSE form of MCP, which has no other event than `message`. */
 export function messageFrame(message: unknown, eventId?: string): string {
+  return frameOf(JSON.stringify(message), eventId)
+}
+
+/** The same of a message that is JSON, on one line, already. */
+export function frameOf(json: string, eventId?: string): string {
   const id = eventId === undefined ? '' : `id: ${eventId}\n`
-  return `event: message\n${id}data: ${JSON.stringify(message)}\n\n`
+  return `event: message\n${id}data: ${json}\n\n`
 }
 
 /** The id of a request, `null` of anything else. */

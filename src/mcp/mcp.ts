@@ -7,6 +7,7 @@ import type { Catalogue } from './catalogue/catalogue.ts'
 import { Sessions } from './eras/sessions/sessions.ts'
 import { claimsStateless, namesSession } from './eras/stateless/claim.ts'
 import { Stateless } from './eras/stateless/stateless.ts'
+import type { McpEvents } from './events/events.ts'
 import type { Exchange } from './exchange.ts'
 import { Outboxes } from './outboxes.ts'
 import type { Changed, McpLimits, Parts } from './parts.ts'
@@ -15,11 +16,17 @@ import { Watching } from './watching.ts'
 export interface McpOptions {
   hub: Hub
   catalogue: Catalogue
+  /** MCP Events; `undefined`: not offered. */
+  events?: McpEvents | undefined
   clock: Clock
   limits: McpLimits
   /** Failures nobody foresaw. */
   report: (error: unknown) => void
 }
+
+/** For calls that the end of the hub has ended to be answered, and how often it is looked whether they are. */
+const LAST_ANSWERS_MS = 250
+const LOOK_MS = 10
 
 /**
  * MCP in every version, over one catalogue: what HTTP hands an exchange to. One of it for all servers of a process, since a
@@ -30,12 +37,14 @@ export class Mcp {
   readonly #stateless: Stateless
   readonly #outboxes: Outboxes
   readonly #watching: Watching
+  readonly #events: McpEvents | undefined
 
-  constructor({ hub, catalogue, clock, limits, report }: McpOptions) {
+  constructor({ hub, catalogue, events, clock, limits, report }: McpOptions) {
     this.#outboxes = new Outboxes({ hub, clock, limits })
+    this.#events = events
     this.#watching = new Watching({ hub, clock, report })
     const parts: Parts = {
-      plan: { catalogue, report },
+      plan: { catalogue, events, report },
       outboxes: this.#outboxes,
       watching: this.#watching,
       clock,
@@ -69,8 +78,14 @@ export class Mcp {
     this.announce('resources')
   }
 
-  /** Every stream is told and ended; calls in flight are aborted. */
+  /**
+   * Every stream is told and ended; calls in flight are aborted. The hub is drained before: calls that waited at it then
+   * have a moment to be answered, with the place to go on from.
+   */
   async drain(): Promise<void> {
+    // First of all: in a session its last word goes the way of every other message.
+    await this.#events?.end('shutdown')
+    await this.#lastAnswers()
     await this.#stateless.close()
     await this.sessions.close()
     await this.#outboxes.finish('shutdown')
@@ -79,5 +94,12 @@ export class Mcp {
   close(): void {
     this.#watching.close()
     this.#outboxes.close()
+  }
+
+  async #lastAnswers(): Promise<void> {
+    for (let waitedMs = 0; waitedMs < LAST_ANSWERS_MS; waitedMs += LOOK_MS) {
+      if (this.sessions.calls + this.#stateless.calls === 0) return
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    }
   }
 }

@@ -45,6 +45,8 @@ export class Outbox implements AsyncGenerator<Uint8Array, void, void>, EventList
   #waiting: Uint8Array[] = []
   #bytes = 0
   #resolve: ((step: Step) => void) | undefined
+  /** Told when there is room again. */
+  #roomless: (() => void)[] | undefined
   #state: 'open' | 'finishing' | 'closed' = 'open'
   /** Since when the reader has something in hand that the socket has not taken; 0 if it has nothing. */
   #handedAt = 0
@@ -66,6 +68,18 @@ export class Outbox implements AsyncGenerator<Uint8Array, void, void>, EventList
   /** Bytes that wait. */
   get queuedBytes(): number {
     return this.#bytes
+  }
+
+  /**
+   * For those who have more to say than may wait. `undefined`: a message may be pushed now. Else resolves when one may, or
+   * when nothing more is written anyway.
+   */
+  room(): Promise<void> | undefined {
+    if (this.#hasRoom) return undefined
+    return new Promise((resolve) => {
+      this.#roomless ??= []
+      this.#roomless.push(resolve)
+    })
   }
 
   /** @returns whether it will be written, as far as can be known */
@@ -146,7 +160,20 @@ export class Outbox implements AsyncGenerator<Uint8Array, void, void>, EventList
     this.close('client-gone')
   }
 
+  /** Half of it is left to those who cannot wait. */
+  get #hasRoom(): boolean {
+    return this.#state !== 'open' || this.#bytes < this.#host.maxQueueBytes / 2
+  }
+
+  #tellRoom(): void {
+    if (!this.#roomless || !this.#hasRoom) return
+    const roomless = this.#roomless
+    this.#roomless = undefined
+    for (const tell of roomless) tell()
+  }
+
   #end(reason: CloseReason): void {
+    this.#tellRoom()
     this.#options.signal.removeEventListener('abort', this)
     if (reason !== 'client-gone') setTimeout(this.#options.cut, CLOSING_BACKSTOP_MS).unref()
     this.#options.ended(reason)
@@ -171,6 +198,7 @@ export class Outbox implements AsyncGenerator<Uint8Array, void, void>, EventList
     const taken = this.#waiting.splice(0, count)
     this.#bytes -= bytes
     this.#handedAt = this.#takenAt = this.#host.now
+    this.#tellRoom()
     return { done: false, value: taken.length === 1 ? first! : Buffer.concat(taken) }
   }
 }

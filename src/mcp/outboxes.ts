@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import type { CloseReason } from '../core/close-reason.ts'
 import type { Hub } from '../core/hub.ts'
 import type { Principal } from '../core/principal.ts'
+import { round } from '../core/round.ts'
 import type { Exchange } from './exchange.ts'
 import { Outbox, type OutboxHost } from './outbox.ts'
 
@@ -12,7 +13,6 @@ export interface OutboxesOptions {
 }
 
 const SWEEP_MS = 1000
-const VISITS_PER_TURN = 500
 
 /** Every stream of MCP messages that is open: they age, are told of a stop and of credentials that end, in one place. */
 export class Outboxes {
@@ -62,7 +62,7 @@ export class Outboxes {
 
   /** Asks `judge` about the principal of every stream, and closes those it has a reason for. */
   async reconsider(judge: (principal: Principal) => CloseReason | undefined): Promise<void> {
-    await this.#inTurns((outbox) => {
+    await round(this.#options.clock, this.#open, (outbox) => {
       const reason = judge(outbox.caller.principal)
       if (reason) outbox.close(reason)
     })
@@ -70,7 +70,7 @@ export class Outboxes {
 
   /** Every stream ends once what waits for it is written. */
   async finish(reason: CloseReason): Promise<void> {
-    await this.#inTurns((outbox) => outbox.finish(reason))
+    await round(this.#options.clock, this.#open, (outbox) => outbox.finish(reason))
   }
 
   close(): void {
@@ -82,20 +82,15 @@ export class Outboxes {
     this.#sweeping = true
     this.#host.now = this.#options.clock.monotonic()
     try {
-      await this.#inTurns((outbox) => outbox.sweep(this.#host.now))
+      await round(this.#options.clock, this.#open, (outbox) => outbox.sweep(this.#host.now))
     } finally {
       this.#sweeping = false
     }
   }
-
-  async #inTurns(visit: (outbox: Outbox) => void): Promise<void> {
-    let visited = 0
-    for (const outbox of [...this.#open]) {
-      visit(outbox)
-      if (++visited % VISITS_PER_TURN === 0) await this.#options.clock.yield()
-    }
-  }
 }
+
+/** How long an answer may take and still be one JSON document: after it a stream keeps its connection alive. */
+export const JSON_WITHIN_MS = 1000
 
 /** The headers of every stream of messages. */
 export function streamHeaders(more: Record<string, string> = {}): Record<string, string> {

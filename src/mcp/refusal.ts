@@ -23,7 +23,8 @@ const OF_THE_REQUEST = new Set<ErrorCode>([
 /** Their words come from SQLite and the disk: for the operator. */
 const OF_THE_LOG = new Set<ErrorCode>(['log-failed', 'log-corrupt', 'log-newer', 'log-unwritable', 'log-locked'])
 
-const FAILED = 'The server failed; its log says why.'
+/** Said of what nobody foresaw. */
+export const FAILED = 'The server failed; its log says why.'
 
 /** What a caller may know of any thrown value: a refusal of the hub as it is, of the rest that it failed. */
 export function refusalOf(error: unknown, report: (error: unknown) => void): HubError {

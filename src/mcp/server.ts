@@ -8,18 +8,24 @@ import {
   type RequestTypeMap,
   ResourceNotFoundError,
   type ServerContext,
+  type Transport,
 } from '@modelcontextprotocol/server'
 import { HubError } from '../core/errors.ts'
 import type { Grants } from '../core/grants.ts'
 import { quoted } from '../core/suggest.ts'
 import { type Asking, callerOf, STATELESS } from './asking.ts'
-import type { Catalogue, Prompt, ResourceKind, Tool, Watched } from './catalogue/catalogue.ts'
+import type { Catalogue, Prompt, ResourceKind, Tool } from './catalogue/catalogue.ts'
+import { kindOf } from './catalogue/resource-kind.ts'
 import { refusedResult } from './catalogue/tool-result.ts'
-import { anyParams, type CheckedMethod, checkedRequest } from './checked-request.ts'
+import { anyParams, CHECKED_BEFORE, type CheckedMethod, checkBefore, checkedRequest } from './checked-request.ts'
+import { EVENTS_CAPABILITIES, type McpEvents } from './events/events.ts'
+import { eventsErrorOf } from './events/events-error.ts'
 import { protocolErrorOf, refusalOf } from './refusal.ts'
 
 export interface ServerPlan {
   catalogue: Catalogue
+  /** `undefined`: the extension is not offered. */
+  events?: McpEvents | undefined
   /** Failures nobody foresaw. */
   report: (error: unknown) => void
 }
@@ -47,7 +53,7 @@ const MOST_COMPLETIONS = 100
 /**
  * The one registration of the catalogue: an SDK server for one session, or for one request of 2026-07-28. Nothing is
  * registered by name: handlers go through the catalogue by the grants of the request, so a reload counts at once and a
- * server costs no more for more tools (measured: 44 against 110 KiB a session).
+ * server costs no more for more tools (a session: 24-25 KiB, measured).
  */
 export class CatalogueServer extends McpServer {
   readonly #plan: ServerPlan
@@ -70,11 +76,17 @@ export class CatalogueServer extends McpServer {
     this.#registerPrompts()
     this.#handle('completion/complete', ({ params }, asking) => this.#complete(params, asking))
     if (subscriptions) this.#registerSubscriptions(subscriptions)
+    if (plan.events) this.#registerEvents(plan.events)
   }
 
   /** What the SDK checks `Mcp-Param-*` headers by, before it dispatches a call. */
   override toolInputSchemaJson(name: string): Record<string, unknown> | undefined {
     return this.#plan.catalogue.tools.find((tool) => tool.definition.name === name)?.definition.inputSchema
+  }
+
+  override async connect(transport: Transport): Promise<void> {
+    await super.connect(transport)
+    checkBefore(transport, this.#plan.report)
   }
 
   #registerTools(): void {
@@ -98,8 +110,8 @@ export class CatalogueServer extends McpServer {
     this.#handle('resources/list', async (_, asking) => ({
       resources: (await Promise.all(resources.map((kind) => kind.list?.(asking) ?? []))).flat(),
     }))
-    this.#handle('resources/templates/list', async () => ({
-      resourceTemplates: resources.flatMap(({ template }) => template ?? []),
+    this.#handle('resources/templates/list', async (_, { principal }) => ({
+      resourceTemplates: offeredTo(resources, principal.grants).flatMap(({ template }) => template ?? []),
     }))
     this.#handle('resources/read', async ({ params: { uri } }, asking) => {
       try {
@@ -132,13 +144,30 @@ export class CatalogueServer extends McpServer {
     })
   }
 
+  #registerEvents(events: McpEvents): void {
+    this.server.registerCapabilities(EVENTS_CAPABILITIES)
+    const { catalogue, report } = this.#plan
+    const { name, title, version } = catalogue
+    for (const [method, answer] of Object.entries(events.methods)) {
+      this.server.setRequestHandler(method, { params: anyParams }, async (params, context) => {
+        const numbers = events.numbersFor(this.server.getClientCapabilities())
+        try {
+          const server = { name, title, version }
+          return await answer({ params, asking: this.#asking(context), numbers, server, report })
+        } catch (error) {
+          throw eventsErrorOf(error, numbers, report)
+        }
+      })
+    }
+  }
+
   async #complete({ ref, argument }: CompleteRequest['params'], asking: Asking): Promise<CompleteResult> {
     const { prompts, resources } = this.#plan.catalogue
     const { name, value } = argument
     const found =
       ref.type === 'ref/prompt'
         ? await find(prompts, ref.name, asking.principal.grants, 'prompt').complete?.(name, value, asking)
-        : await templated(resources, ref.uri).complete?.(name, value, asking)
+        : await templated(offeredTo(resources, asking.principal.grants), ref.uri).complete?.(name, value, asking)
     const values = (found ?? []).slice(0, MOST_COMPLETIONS)
     const hasMore = values.length < (found?.length ?? 0)
     // Who looks for more than that does not count the rest.
@@ -151,7 +180,9 @@ export class CatalogueServer extends McpServer {
   ): void {
     this.server.setRequestHandler(method, { params: anyParams }, async (params, context) => {
       try {
-        return await run(await checkedRequest(method, params), this.#asking(context))
+        // Checked before it came here.
+        const request = method === CHECKED_BEFORE ? { method, params } : checkedRequest(method, params)
+        return await run(request as RequestTypeMap[Method], this.#asking(context))
       } catch (error) {
         // The SDK would put the words of any error on the wire.
         throw protocolErrorOf(error, this.#plan.report)
@@ -193,25 +224,16 @@ function find<Entry extends Pick<Tool | Prompt, 'offered'> & { definition: { nam
   const entry = entries.find(({ definition }) => definition.name === name)
   if (entry?.offered(grants)) return entry
   const offered = entries.filter((each) => each.offered(grants)).map(({ definition }) => definition.name)
-  const there = offered.length > 0 ? `There are ${offered.join(', ')}.` : `This credential is offered none.`
+  const there = offered.length > 0 ? `Known: ${offered.join(', ')}.` : `This credential is offered none.`
   throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no ${what} ${quoted(name)}. ${there}`)
 }
 
-function kindOf(kinds: readonly ResourceKind[], uri: string): ResourceKind {
-  const kind = kinds.find((each) => each.matches(uri))
-  if (kind) return kind
-  throw new ResourceNotFoundError(uri, `Resource not found: ${quoted(uri)}`)
+function offeredTo(kinds: readonly ResourceKind[], grants: Grants): ResourceKind[] {
+  return kinds.filter((kind) => kind.offered?.(grants) ?? true)
 }
 
 function templated(kinds: readonly ResourceKind[], template: string): ResourceKind {
   const kind = kinds.find((each) => each.template?.uriTemplate === template)
   if (kind) return kind
   throw new HubError('invalid-arguments', `There is no resource template ${quoted(template)}.`)
-}
-
-/** What to watch for a subscription to `uri`. @throws HubError */
-export function watchedBy({ resources }: Catalogue, uri: string, grants: Grants): Watched {
-  const kind = kindOf(resources, uri)
-  if (kind.watched) return kind.watched(uri, grants)
-  throw new HubError('invalid-arguments', 'This resource never changes, so there is nothing to subscribe to.')
 }

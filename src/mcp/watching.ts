@@ -44,7 +44,7 @@ export class Watching {
   readonly #open = new Set<ResourceWatch>()
 
   constructor({ hub, clock, report }: WatchingOptions) {
-    this.#pacing = new Pacing(clock)
+    this.#pacing = new Pacing(clock, report)
     this.#host = { hub, pacing: this.#pacing, news: new TopicNews(hub.log, this.#pacing, report), open: this.#open }
   }
 

@@ -81,12 +81,33 @@ test('a JSON-RPC error that comes with an HTTP status goes to the request it is 
   expect((await bridge.answer(2)).error.code).toBe(-32601)
 })
 
-test('an answer that is not of MCP is said to be none', async () => {
+test.each([
+  ['a page', () => new Response('<h1>hello</h1>', { headers: { 'content-type': 'text/html' } }), '200 with text/html'],
+  [
+    'a thing made',
+    () => Response.json({ id: 'evt_1', cursor: 'a.1' }, { status: 201 }),
+    '201 with JSON that is no JSON-RPC',
+  ],
+  ['a result without jsonrpc', () => Response.json({ id: 0, result: {} }), '200 with JSON that is no JSON-RPC'],
+  ['nothing', () => new Response(null, { status: 201 }), '201 with nothing'],
+])('an answer that is not of MCP is said to be none: %s', async (_, answer, what) => {
   await using server = new SdkServer()
-  server.intercept = () => new Response('<h1>hello</h1>', { headers: { 'content-type': 'text/html' } })
+  server.intercept = answer
   await using bridge = startBridge(server.url)
   bridge.send(initialize())
-  expect((await bridge.answer(0)).error.message).toContain('text/html, which is not the answer of a hub')
+  expect((await bridge.answer(0)).error.message).toBe(
+    `No MCP hub answers at ${server.url}/mcp: ${what}, which is not the answer of a hub. Check MCP_SSE_URL (or --url).`,
+  )
+})
+
+test('a notification that was taken for something else is said on stderr', async () => {
+  await using server = new SdkServer()
+  server.intercept = (_, body) =>
+    body.includes('"id"') ? undefined : Response.json({ cursor: 'a.1' }, { status: 201 })
+  await using bridge = startBridge(server.url)
+  bridge.send(initialize(), INITIALIZED, call(1, 'echo'))
+  await bridge.answer(1)
+  expect(bridge.stderr()).toContain('201 with no sign that it took a notification, which is not the answer of a hub')
 })
 
 test('a connection that breaks before the answer says that it may have been done', async () => {
@@ -161,6 +182,22 @@ test('of 65 subscriptions at once the last one is refused, because none of the o
   bridge.send(stateless(70, 'tools/list'))
   expect((await bridge.answer(70)).result).toBeDefined()
   expect((await bridge.end()).exitCode).toBe(0)
+})
+
+test('a hub that knows no session on GET is asked again at once only the first time', async () => {
+  await using server = new SdkServer()
+  const asked: number[] = []
+  server.intercept = ({ method }) => {
+    if (method !== 'GET') return undefined
+    asked.push(performance.now())
+    return problem(404, 'session-unknown', 'There is no such session.')
+  }
+  await using bridge = startBridge(server.url)
+  bridge.send(initialize(), INITIALIZED)
+  const [first, second, third] = await until('three streams', () => (asked.length > 2 ? asked : undefined))
+  expect(second! - first!).toBeLessThan(400)
+  // Half of the 1000 ms that the wait begins with, less the timer's own error.
+  expect(third! - second!).toBeGreaterThan(490)
 })
 
 test.each(['SIGTERM', 'SIGINT'] as const)('%s ends it with the session, whatever is under way', async (signal) => {

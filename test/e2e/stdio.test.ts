@@ -8,6 +8,7 @@ import { testKey } from '../support/access.ts'
 import { bridgeCommand, INITIALIZED, initialize, startBridge } from '../support/bridge.ts'
 import { keysVariable } from '../support/configured-key.ts'
 import { Executable } from '../support/executable.ts'
+import type { RawToolAnswer } from '../support/mcp-client.ts'
 import { freePort } from '../support/port.ts'
 import { secret } from '../support/secrets.ts'
 import { until } from '../support/until.ts'
@@ -25,22 +26,34 @@ interface Speaker {
   close(): Promise<void>
 }
 
-async function v1(url: string, env: Record<string, string>): Promise<Speaker> {
-  const client = new Client(INFO)
-  const told: string[] = []
-  client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => void told.push(params.uri))
-  await client.connect(new StdioClientTransport(bridgeCommand(url, { env, executable: true })))
+/** What the clients of both generations say alike. */
+interface SdkClient {
+  getServerVersion(): { name: string } | undefined
+  callTool(params: { name: string; arguments: Record<string, unknown> }): Promise<RawToolAnswer>
+  listTools(): Promise<{ tools: { name: string }[] }>
+  close(): Promise<void>
+}
+
+function speaker(client: SdkClient, subscribe: Speaker['subscribe']): Speaker {
   return {
     name: client.getServerVersion()?.name ?? '',
     call: async (name, args) =>
       (await client.callTool({ name, arguments: args })).structuredContent as Record<string, unknown>,
     tools: async () => (await client.listTools()).tools.map(({ name }) => name),
-    subscribe: async (uri) => {
-      await client.subscribeResource({ uri })
-      return { told }
-    },
+    subscribe,
     close: () => client.close(),
   }
+}
+
+async function v1(url: string, env: Record<string, string>): Promise<Speaker> {
+  const client = new Client(INFO)
+  const told: string[] = []
+  client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => void told.push(params.uri))
+  await client.connect(new StdioClientTransport(bridgeCommand(url, { env, executable: true })))
+  return speaker(client, async (uri) => {
+    await client.subscribeResource({ uri })
+    return { told }
+  })
 }
 
 async function v2(mode: 'auto' | 'legacy', url: string, env: Record<string, string>): Promise<Speaker> {
@@ -48,18 +61,11 @@ async function v2(mode: 'auto' | 'legacy', url: string, env: Record<string, stri
   const told: string[] = []
   client.setNotificationHandler(UPDATED, ({ params }) => void told.push(params.uri))
   await client.connect(new StatelessTransport(bridgeCommand(url, { env, executable: true })))
-  return {
-    name: client.getServerVersion()?.name ?? '',
-    call: async (name, args) =>
-      (await client.callTool({ name, arguments: args })).structuredContent as Record<string, unknown>,
-    tools: async () => (await client.listTools()).tools.map(({ name }) => name),
-    subscribe: async (uri) => {
-      if (mode === 'auto') return { told, lost: (await client.listen({ resourceSubscriptions: [uri] })).closed }
-      await client.subscribeResource({ uri })
-      return { told }
-    },
-    close: () => client.close(),
-  }
+  return speaker(client, async (uri) => {
+    if (mode === 'auto') return { told, lost: (await client.listen({ resourceSubscriptions: [uri] })).closed }
+    await client.subscribeResource({ uri })
+    return { told }
+  })
 }
 
 /** Everything between the bridge and the hub. */
@@ -185,6 +191,15 @@ describe('a client that only starts programs', () => {
       await client.close()
       await network.break()
     }
+  })
+
+  test('the address of the events in place of the hub: nothing of the conversation becomes an event', async () => {
+    await using bridge = startBridge(`${hub.url}/events`, { env, executable: true })
+    expect(await bridge.exited).toBe(2)
+    expect(bridge.lines).toEqual([])
+    await until('the reason', () => bridge.stderr().endsWith(`Try: mcp-sse topics --url ${hub.url}\n`))
+    const page = await fetch(`${hub.url}/topics?pattern=mcp`, { headers: { authorization: `Bearer ${key.text}` } })
+    expect(await page.json()).toEqual({ topics: [] })
   })
 
   test('a key that the hub does not know is said in the hub words and shows up nowhere', async () => {

@@ -1,17 +1,11 @@
 import { BridgeFailure } from '../../src/cli/stdio/bridge-failure.ts'
 import { DEFAULT_RETRY_MS, hubMessages, type StreamPlace } from '../../src/cli/stdio/hub-messages.ts'
 import type { Link } from '../../src/cli/stdio/link.ts'
-import {
-  INVALID_REQUEST,
-  type Message,
-  PARSE_ERROR,
-  parseMessage,
-  requestIds,
-  soleCall,
-} from '../../src/cli/stdio/message.ts'
+import { type Message, parseMessage, requestIds, soleCall } from '../../src/cli/stdio/message.ts'
 import { type InputLine, messageLines } from '../../src/cli/stdio/message-lines.ts'
 import { RequestId } from '../../src/cli/stdio/request-id.ts'
 import { statelessRoute, statelessVersion } from '../../src/cli/stdio/stateless.ts'
+import { INVALID_REQUEST, PARSE_ERROR } from '../../src/mcp/json-rpc.ts'
 import { statelessRequest } from '../support/stateless-hub.ts'
 import { hashOf, withLeaf } from './json-leaf.ts'
 import type { Parser } from './parser.ts'

@@ -32,3 +32,35 @@ describe('memory for what is read into an answer of another protocol', () => {
     expect(() => new Answers(1).reading(LOCAL)).toThrow('try again in a moment')
   })
 })
+
+describe('an answer that another protocol made', () => {
+  const asking = { request: new Request('http://127.0.0.1/mcp'), principal: LOCAL }
+  const json = (bytes: number): Response =>
+    new Response('x'.repeat(bytes), { headers: { 'content-type': 'application/json', 'mcp-session-id': 'a' } })
+
+  test('holds its part of the memory until it has been taken, with its headers', async () => {
+    const answers = new Answers(1024 * KIB)
+    const answer = await answers.untilTaken(json(300 * KIB), asking)
+    expect(answers.held).toBeGreaterThanOrEqual(300 * KIB)
+    expect(answer.headers.get('mcp-session-id')).toBe('a')
+    expect((await answer.text()).length).toBe(300 * KIB)
+    expect(answers.held).toBe(0)
+  })
+
+  test('gives it back when its client goes', async () => {
+    const client = new AbortController()
+    const answers = new Answers(1024 * KIB)
+    const request = new Request('http://127.0.0.1/mcp', { signal: client.signal })
+    await answers.untilTaken(json(300 * KIB), { ...asking, request })
+    client.abort()
+    expect(answers.held).toBe(0)
+  })
+
+  test('is refused when there is no room, and not counted when a socket takes it at once', async () => {
+    const answers = new Answers(100 * KIB)
+    expect(await (await answers.untilTaken(json(64 * KIB), asking)).text()).toHaveLength(64 * KIB)
+    expect(answers.held).toBe(0)
+    const refused = await answers.untilTaken(json(200 * KIB), asking).catch((error: Error) => error.message)
+    expect(refused).toContain('Too many answers')
+  })
+})

@@ -38,6 +38,26 @@ test('a known route asked in another way says which ways there are', async () =>
   }
 })
 
+test('HEAD of a stream of MCP messages is refused with what else its path may be asked with', async () => {
+  for (const [path, allow] of [
+    ['/mcp', 'DELETE, GET, OPTIONS, POST'],
+    ['/sse', 'GET, OPTIONS'],
+  ] as const) {
+    const response = await served.fetch(path, { method: 'HEAD' })
+    expect([response.status, response.headers.get('allow')]).toEqual([405, allow])
+    const options = await served.fetch(path, { method: 'OPTIONS' })
+    expect(options.headers.get('allow')).toBe(allow)
+  }
+})
+
+test('JSON that is posted to the page is told where MCP speaks', async () => {
+  const post = (type: string) => served.fetch('/', { method: 'POST', headers: { 'content-type': type }, body: '{}' })
+  const json = await expectProblem(await post('application/json'), 405, 'method-not-allowed')
+  expect(json.detail).toContain('MCP speaks at /mcp')
+  const other = await expectProblem(await post('text/plain'), 405, 'method-not-allowed')
+  expect(other.detail).not.toContain('MCP')
+})
+
 test('a failure nobody foresaw is reported, and shows the client nothing of itself', async () => {
   const response = await served.fetch('/fails')
   const text = await response.clone().text()

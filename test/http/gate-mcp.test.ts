@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'bun:test'
-import type { AccessSettings } from '../../src/auth/settings.ts'
 import { signToken } from '../../src/auth/signed-token.ts'
 import { parsePattern } from '../../src/core/pattern.ts'
 import { bearer, keySettings, openSettings, testKey } from '../support/access.ts'
@@ -7,7 +6,8 @@ import { HMAC_SECRET, tokenSettings } from '../support/authority.ts'
 import { preflight } from '../support/preflight.ts'
 import { expectProblem } from '../support/problem.ts'
 import { registerSecret } from '../support/secrets.ts'
-import { type ServedHub, servedHub } from '../support/served-hub.ts'
+import type { ServedHub } from '../support/served-hub.ts'
+import { withHub } from '../support/with-hub.ts'
 
 const LOCAL = 'http://localhost:5173'
 const LISTED = 'https://app.example'
@@ -29,16 +29,6 @@ const PASSABLE = ROUTES.filter(([method]) => method !== 'HEAD')
 
 const all = testKey('all', { publish: ['**'], subscribe: ['**'], admin: true })
 const everything = { publish: [parsePattern('**')], subscribe: [parsePattern('**')], types: [], admin: false }
-
-async function withHub(access: Partial<AccessSettings>, run: (at: ServedHub) => Promise<void>): Promise<void> {
-  const at = await servedHub({ access })
-  try {
-    await run(at)
-    expect(at.reports).toEqual([])
-  } finally {
-    await at.close()
-  }
-}
 
 /** What the gate says, streams left alone: whoever passes it may still be refused by MCP, in its own words. */
 async function asks(at: ServedHub, method: string, path: string, headers: Record<string, string>) {

@@ -10,7 +10,8 @@ import { preflight } from '../support/preflight.ts'
 import { expectProblem } from '../support/problem.ts'
 import { rawRequest } from '../support/raw-request.ts'
 import { registerSecret } from '../support/secrets.ts'
-import { type ServedHub, servedHub } from '../support/served-hub.ts'
+import type { ServedHub } from '../support/served-hub.ts'
+import { withHub } from '../support/with-hub.ts'
 
 const ISSUER = 'https://login.example/tenant'
 const PUBLIC = 'https://events.example'
@@ -38,16 +39,6 @@ const ended = testKey('ended', { subscribe: ['**'] }, Date.now() - 1000)
 
 function issued(more: Partial<AccessSettings> = {}, issuer: string = ISSUER): AccessSettings {
   return keySettings([all, reader, ended], { tokens: tokenSettings({ issuer }), ...more })
-}
-
-async function withHub(access: Partial<AccessSettings>, run: (at: ServedHub) => Promise<void>): Promise<void> {
-  const at = await servedHub({ access })
-  try {
-    await run(at)
-    expect(at.reports).toEqual([])
-  } finally {
-    await at.close()
-  }
 }
 
 async function metadata(at: ServedHub, path: string, headers: Record<string, string> = {}) {

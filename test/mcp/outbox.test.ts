@@ -128,4 +128,34 @@ describe('an outbox', () => {
     await outbox.return()
     expect(reasons).toEqual(['shutdown'])
   })
+
+  test('has room for those who can wait while less than half of it is taken, and tells them when it has again', async () => {
+    const { outbox } = opened()
+    expect(outbox.room()).toBeUndefined()
+    outbox.push('x'.repeat(499))
+    expect(outbox.room()).toBeUndefined()
+    outbox.push('x')
+    let told = 0
+    const waiting = [outbox.room()!, outbox.room()!].map((room) => room.then(() => told++))
+    // Those who cannot wait have the other half.
+    expect(outbox.push('x')).toBe(true)
+    expect(told).toBe(0)
+    await outbox.next()
+    await Promise.all(waiting)
+    expect([told, outbox.room()]).toEqual([2, undefined])
+  })
+
+  test('tells those who wait for room when it ends, since nothing more is written anyway', async () => {
+    for (const end of ['finish', 'close', 'hang up'] as const) {
+      const { outbox, client } = opened()
+      outbox.push('x'.repeat(600))
+      const waiting = outbox.room()
+      expect(waiting).toBeDefined()
+      if (end === 'finish') outbox.finish()
+      else if (end === 'close') outbox.close('slow-consumer')
+      else client.abort()
+      await waiting
+      expect(outbox.room()).toBeUndefined()
+    }
+  })
 })

@@ -58,15 +58,16 @@ const INSPECTOR_CANNOT: KnownMcpKind['cannot'] = {
   complete: { why: '--cli has no method for it', says: /Unsupported method: prompts\/complete/ },
   subscribe: { why: '--cli has no method for it', says: /Unsupported method: resources\/subscribe/ },
 }
-const STOPPING = /server is stopping/
+/** The result that was written for who waits: with the place to go on from. */
+const STOPPING = /server is stopping.* Go on with since \S+ Wait \d+ s before/
 const STATELESS_GOES_ON: AfterRestart = {
-  waiting: { SIGTERM: STOPPING, SIGKILL: /ECONNRESET/ },
+  // Its answer is a stream by then, and its client takes one that breaks off for one that may go on.
+  waiting: { SIGTERM: STOPPING, SIGKILL: WAITS_ON },
   call: 'goes on',
   subscription: { SIGTERM: 'graceful', SIGKILL: 'remote' },
 }
 const PYTHON_STATELESS_GOES_ON: AfterRestart = {
-  // A call that loses its connection takes everything of its client with it.
-  waiting: { SIGTERM: STOPPING, SIGKILL: /has ended: RemoteProtocolError/ },
+  waiting: { SIGTERM: STOPPING, SIGKILL: /SSE stream ended without a response/ },
   call: 'goes on',
   subscription: { SIGTERM: 'graceful', SIGKILL: /SubscriptionLost/ },
 }
@@ -154,7 +155,7 @@ export const MCP_KINDS: readonly KnownMcpKind[] = [
     path: '/mcp',
     version: STATELESS,
     connect: aiSdkClient.bind(undefined, { discovery: true }),
-    afterRestart: { waiting: { SIGTERM: STOPPING, SIGKILL: /Failed to process/ }, call: 'goes on' },
+    afterRestart: { waiting: { SIGTERM: STOPPING, SIGKILL: WAITS_ON }, call: 'goes on' },
     cannot: AI_SDK_CANNOT,
   },
   {

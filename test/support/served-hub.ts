@@ -3,17 +3,20 @@ import { PublishRate } from '../../src/auth/publish-rate.ts'
 import { Refusals } from '../../src/auth/refusals.ts'
 import type { AccessSettings } from '../../src/auth/settings.ts'
 import type { Clock } from '../../src/core/clock.ts'
+import type { CheckedEventType } from '../../src/core/event-types.ts'
 import { parseFilter } from '../../src/core/filter.ts'
-import type { HubLimits } from '../../src/core/hub.ts'
+import type { HubLimits, HubOptions } from '../../src/core/hub.ts'
 import { systemClock } from '../../src/daemon/clock.ts'
 import { Answers } from '../../src/http/answers.ts'
 import { type AppOptions, createApp } from '../../src/http/app.ts'
 import type { Catalogue } from '../../src/mcp/catalogue/catalogue.ts'
 import { hubCatalogue } from '../../src/mcp/catalogue/hub-catalogue.ts'
+import { McpEvents } from '../../src/mcp/events/events.ts'
+import type { EventsProfile } from '../../src/mcp/events/events-error.ts'
 import { Mcp } from '../../src/mcp/mcp.ts'
 import type { McpLimits } from '../../src/mcp/parts.ts'
 import { openSettings } from './access.ts'
-import { memoryHub } from './hub.ts'
+import { openedHub, type Retention, testLimits } from './hub.ts'
 import { inspect, inspectReport } from './secrets.ts'
 
 export interface ServedHubOptions extends Partial<Omit<AppOptions, 'access'>> {
@@ -23,8 +26,15 @@ export interface ServedHubOptions extends Partial<Omit<AppOptions, 'access'>> {
   /** Instead of what the hub offers to agents. */
   catalogue?: Catalogue
   mcpLimits?: Partial<McpLimits>
+  eventTypes?: readonly CheckedEventType[]
+  eventsProfile?: EventsProfile
   /** Of MCP, and of the hub. */
   clock?: Clock
+  /** Of what is published. */
+  check?: HubOptions['check']
+  retention?: Retention
+  /** Where the log is kept, on disk; in memory without one. */
+  directory?: string
 }
 
 export const testMcpLimits: McpLimits = {
@@ -37,16 +47,21 @@ export const testMcpLimits: McpLimits = {
   sessionIdleMs: 3_600_000,
 }
 
-/** The whole app over a memory log, on a real socket of its own. */
+/** The whole app over a log of its own, on a real socket of its own. */
 export async function servedHub({
   limits,
   access: settings,
   catalogue: own,
   mcpLimits,
+  eventTypes = [],
+  eventsProfile = 'auto',
   clock = systemClock,
+  check,
+  retention,
+  directory,
   ...options
 }: ServedHubOptions = {}) {
-  const { hub, log, close } = await memoryHub(limits, {}, clock)
+  const { hub, log, close } = await openedHub({ limits, retention, clock, check, directory })
   /** What was handed to `report`: failures nobody foresaw. */
   const reports: unknown[] = []
   /** What the operator reads about refused requests. */
@@ -71,11 +86,20 @@ export async function servedHub({
       mode: () => access.mode,
       version,
     })
-  const mcp = new Mcp({ hub, catalogue, clock, limits: { ...testMcpLimits, ...mcpLimits }, report })
+  const events = new McpEvents({
+    hub,
+    clock,
+    reading: (principal) => answers.reading(principal),
+    declared: eventTypes,
+    profile: eventsProfile,
+    heartbeatMs: limits?.heartbeatMs ?? testLimits.heartbeatMs,
+    places: { ...testLimits, ...limits },
+  })
+  const mcp = new Mcp({ hub, catalogue, events, clock, limits: { ...testMcpLimits, ...mcpLimits }, report })
   const app = createApp({
     hub,
     access,
-    mcp,
+    mcp: () => mcp,
     publishRate,
     answers,
     refusals: new Refusals(

@@ -1,13 +1,9 @@
-import { EventSourceParserStream } from 'eventsource-parser/stream'
+import { Incoming, type Message } from './incoming.ts'
 import { type ServedHubOptions, servedHub } from './served-hub.ts'
 import { smallCatalogue } from './small-catalogue.ts'
 import { until } from './until.ts'
 
 export const VERSION = '2026-07-28'
-
-/** One message of JSON-RPC; whatever is there. */
-// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
-export type Message = any
 
 export interface AskOptions {
   id?: number | string
@@ -53,44 +49,12 @@ export function headerLines(headers: Record<string, string>): string {
     .join('')
 }
 
-/** The messages of one answer that streams, as they come. */
-export class MessageStream {
-  readonly messages: Message[] = []
-  ended = false
-  readonly response: Response
-  readonly #abort: AbortController
-
-  constructor(response: Response, abort: AbortController) {
-    this.response = response
-    this.#abort = abort
-    void this.#read()
-  }
-
-  /** The URIs told, in order. */
-  get told(): string[] {
-    return this.messages
-      .filter(({ method }) => method === 'notifications/resources/updated')
-      .map(({ params }) => params.uri)
-  }
-
-  /** What the acknowledgement says is honoured. */
+/** An answer that streams, of which the first message may be the acknowledgement. */
+export class MessageStream extends Incoming {
+  /** What it says is honoured. */
   async acknowledged(): Promise<Message> {
     const first = await until('an acknowledgement', () => this.messages[0])
     return first.params.notifications
-  }
-
-  drop(): void {
-    this.#abort.abort()
-  }
-
-  async #read(): Promise<void> {
-    try {
-      const events = this.response.body!.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream())
-      for await (const { data } of events) this.messages.push(JSON.parse(data))
-    } catch (error) {
-      if (!this.#abort.signal.aborted && !(error instanceof Error && 'code' in error)) throw error
-    }
-    this.ended = true
   }
 }
 

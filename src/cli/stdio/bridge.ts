@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { REFUSED } from '../../mcp/json-rpc.ts'
 import { Exchange, type Surroundings } from './exchange.ts'
-import { BRIDGE_ERROR, errorText, LISTEN, type Message, parseMessage, requestIds, soleCall } from './message.ts'
+import { errorText, LISTEN, type Message, parseMessage, requestIds, soleCall } from './message.ts'
 import type { InputLine } from './message-lines.ts'
 import { Notifications } from './notifications.ts'
 import { Session } from './session.ts'
@@ -112,7 +113,7 @@ export class Bridge {
       return
     }
     const reason = `There are ${MAX_LISTENS} ${LISTEN} open, which is as many as one client may have. Cancel one first.`
-    for (const id of requestIds(message)) await this.#around.outlet.write(errorText(id, BRIDGE_ERROR, reason))
+    for (const id of requestIds(message)) await this.#around.outlet.write(errorText(id, REFUSED, reason))
   }
 
   async #notify(message: Message): Promise<void> {

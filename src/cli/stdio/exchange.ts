@@ -1,18 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { REFUSED } from '../../mcp/json-rpc.ts'
 import { BridgeFailure } from './bridge-failure.ts'
-import { boundedText, DEFAULT_RETRY_MS, hubMessages, type StreamPlace } from './hub-messages.ts'
+import { boundedText, DEFAULT_RETRY_MS, hubMessages, notOfAHub, type StreamPlace } from './hub-messages.ts'
 import { discard, type Link } from './link.ts'
-import {
-  BRIDGE_ERROR,
-  errorText,
-  type Id,
-  LISTEN,
-  type Message,
-  type Part,
-  parseMessage,
-  requestIds,
-  soleCall,
-} from './message.ts'
+import { errorText, type Id, LISTEN, type Message, type Part, parseMessage, requestIds, soleCall } from './message.ts'
 import type { Outlet } from './outlet.ts'
 import type { Route } from './route.ts'
 import type { Troubles } from './troubles.ts'
@@ -20,6 +11,8 @@ import type { Troubles } from './troubles.ts'
 /** Connections in a row that brought nothing, until a stream is given up. */
 const MAX_RESUMES = 5
 const MAX_REFUSAL_BYTES = 1024 * 1024
+/** How a notification is taken: 202 (2025-11-25, transports, "Sending Messages"), and what servers say instead. */
+const TAKEN = new Set([200, 202, 204])
 
 /** What an exchange needs besides its message and its way. */
 export interface Surroundings {
@@ -109,11 +102,13 @@ export class Exchange {
       await this.#refused(response)
       return undefined
     }
-    this.#accepted = true
     if (this.#unanswered.size === 0) {
       await discard(response)
+      if (!TAKEN.has(response.status)) throw notOfAHub(response, 'no sign that it took a notification')
+      this.#accepted = true
       return undefined
     }
+    this.#accepted = true
     try {
       for await (const text of hubMessages(response, this.#place, signal)) await this.#forward(text, signal)
       return undefined
@@ -157,9 +152,7 @@ export class Exchange {
     const { kind, message, status } = asFailure(error)
     this.#around.troubles.report(kind, message)
     for (const id of this.#taken()) {
-      await this.#around.outlet.write(
-        errorText(id, BRIDGE_ERROR, message, status === undefined ? undefined : { status }),
-      )
+      await this.#around.outlet.write(errorText(id, REFUSED, message, status === undefined ? undefined : { status }))
     }
   }
 

@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser'
 import { BridgeFailure } from './bridge-failure.ts'
+import { parseMessage } from './message.ts'
 
 /** Far above what a hub answers with: a result of its tools stays below 1 MiB. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -28,16 +29,28 @@ export async function* hubMessages(
   place: StreamPlace,
   signal: AbortSignal,
 ): AsyncGenerator<string> {
-  const type = response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
+  const type = contentType(response)
   if (type === 'text/event-stream') yield* streamed(response, place, signal)
-  else if (type === 'application/json') yield await boundedText(response, MAX_MESSAGE_BYTES)
-  else {
+  else if (type === 'application/json') {
+    const text = await boundedText(response, MAX_MESSAGE_BYTES)
+    if (typeof parseMessage(text) === 'number') throw notOfAHub(response, 'JSON that is no JSON-RPC')
+    yield text
+  } else {
     await response.body?.cancel()
-    throw new BridgeFailure(
-      'answer',
-      `${response.url} answered with ${type ?? 'nothing'}, which is not the answer of a hub. Check MCP_SSE_URL (or --url).`,
-    )
+    throw notOfAHub(response, type ?? 'nothing')
   }
+}
+
+/** That something else than the MCP of a hub listens where the bridge was sent. */
+export function notOfAHub({ url, status }: Response, what: string): BridgeFailure {
+  return new BridgeFailure(
+    'answer',
+    `No MCP hub answers at ${url}: ${status} with ${what}, which is not the answer of a hub. Check MCP_SSE_URL (or --url).`,
+  )
+}
+
+function contentType({ headers }: Response): string | undefined {
+  return headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
 }
 
 /** At most `maxBytes` of a body. @throws BridgeFailure for more */

@@ -24,14 +24,11 @@ const MAX_REFUSAL_BYTES = 64 * 1024
 /** HTTP to the `/mcp` of one hub. */
 export class Link {
   readonly #hub: HubClient
-  readonly #path: string
   readonly #secret: string | undefined
   readonly #troubles: Troubles
 
   constructor(hub: HubClient, secret: string | undefined, troubles: Troubles) {
     this.#hub = hub
-    // The address that other clients are given is easily given to this one too.
-    this.#path = hub.url.endsWith('/mcp') ? '' : '/mcp'
     this.#secret = secret
     this.#troubles = troubles
   }
@@ -78,7 +75,7 @@ export class Link {
   async #send(method: 'GET' | 'POST' | 'DELETE', request: HubRequest): Promise<Response> {
     let response: Response
     try {
-      response = await this.#hub.send(this.#path, { ...request, method })
+      response = await this.#hub.send('/mcp', { ...request, method })
     } catch (error) {
       throw error instanceof CommandFailure ? this.#unanswered(error) : error
     }

@@ -1,4 +1,5 @@
-import { type Id, INVALID_REQUEST, PARSE_ERROR } from './message.ts'
+import { INVALID_REQUEST, PARSE_ERROR } from '../../mcp/json-rpc.ts'
+import type { Id } from './message.ts'
 import { RequestId } from './request-id.ts'
 
 /** What the MCP SDKs take in one message. */

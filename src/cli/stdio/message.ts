@@ -1,8 +1,4 @@
-/** JSON-RPC 2.0, section 5.1. */
-export const PARSE_ERROR = -32700
-export const INVALID_REQUEST = -32600
-/** What the bridge itself has to say of a request: no hub, a refusal, a lost connection. */
-export const BRIDGE_ERROR = -32000
+import { INVALID_REQUEST, PARSE_ERROR } from '../../mcp/json-rpc.ts'
 
 /** The request that is answered by a stream without end (2026-07-28). */
 export const LISTEN = 'subscriptions/listen'
@@ -59,7 +55,7 @@ export function callText(method: string, params: object | undefined, id?: Id): s
 
 function partOf(value: unknown): Part | undefined {
   const fields = objectOf(value)
-  if (!fields) return undefined
+  if (fields?.jsonrpc !== '2.0') return undefined
   const { id, method } = fields
   const result = objectOf(fields.result)
   const error = objectOf(fields.error)

@@ -7,13 +7,14 @@ import { callText, parseMessage } from './message.ts'
 import type { Session } from './session.ts'
 
 const LONGEST_WAIT_MS = 30_000
-/** A stream that lived so long ended for a reason of its own time, not for the one that ended the last. */
+/** A stream that was open so long ended for a reason of its own time, not for the one that ended the last. */
 const LONG_LIVED_MS = 10_000
 
 /**
  * The stream by which a session's hub speaks unasked, for as long as the bridge lives: a lost connection is made again
  * after a jittered wait that doubles, and resumes by `Last-Event-ID`. Where that cannot be, the client is told to read
- * again what it subscribed to.
+ * again what it subscribed to. A session that the hub forgot is made again at once, and if that one is forgotten too,
+ * after the same waits: behind a balancer without affinity the hub that is asked never knows the session.
  */
 export class Notifications {
   readonly #session: Session
@@ -40,6 +41,7 @@ export class Notifications {
     this.#running = true
     let of = this.#session.established
     let opened = false
+    let renewals = 0
     for (let failures = 0; !this.#stop.aborted; ) {
       if (this.#session.established !== of) {
         of = this.#session.established
@@ -47,25 +49,39 @@ export class Notifications {
         failures = 0
       }
       this.#wake = new AbortController()
-      const begin = performance.now()
-      const signal = AbortSignal.any([this.#stop, this.#wake.signal])
+      let signal = AbortSignal.any([this.#stop, this.#wake.signal])
+      let renewed = false
+      let openedAt = Number.POSITIVE_INFINITY
       try {
         const response = await this.#session.stream(this.#place.lastEventId, signal)
         if (response.status === 405) break
-        if (await this.#renewed(response)) continue
-        if (opened && !this.#place.lastEventId) await this.#tellOfTheGap()
-        opened = true
-        for await (const text of hubMessages(response, this.#place, signal)) {
-          failures = 0
-          await this.#forward(text)
+        renewed = await this.#renewed(response)
+        if (!renewed) {
+          openedAt = performance.now()
+          if (opened && !this.#place.lastEventId) await this.#tellOfTheGap()
+          opened = true
+          for await (const text of hubMessages(response, this.#place, signal)) {
+            failures = 0
+            await this.#forward(text)
+          }
         }
       } catch (error) {
         if (error instanceof BridgeFailure) this.#around.troubles.report(error.kind, error.message)
         // Any other way in which a connection breaks is everyday, and only the reason to come back.
       }
-      if (this.#stop.aborted || this.#wake.signal.aborted) continue
-      if (performance.now() - begin > LONG_LIVED_MS) failures = 0
-      const waitMs = Math.min(LONGEST_WAIT_MS, this.#place.retryMs * 2 ** Math.min(failures++, 10))
+      if (performance.now() - openedAt > LONG_LIVED_MS) {
+        failures = 0
+        renewals = 0
+      }
+      if (renewed) {
+        if (renewals++ === 0) continue
+        // The renewal itself rang the last one.
+        this.#wake = new AbortController()
+        signal = AbortSignal.any([this.#stop, this.#wake.signal])
+      }
+      if (signal.aborted) continue
+      const doublings = Math.min(Math.max(renewed ? 0 : failures++, renewals - 2), 10)
+      const waitMs = Math.min(LONGEST_WAIT_MS, this.#place.retryMs * 2 ** doublings)
       // Half to one and a half times: clients of one restart do not come back together.
       await delay(waitMs * (0.5 + Math.random()), undefined, { signal }).catch(() => {})
     }

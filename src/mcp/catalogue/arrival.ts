@@ -1,3 +1,4 @@
+import type { GapReason } from '../../core/delivery.ts'
 import type { StoredEvent } from '../../core/event.ts'
 import type { Subscription } from '../../core/subscription.ts'
 
@@ -7,8 +8,8 @@ const TAKE_BYTES = 256 * 1024
 export interface Arrival {
   /** Oldest first; none when the subscription was closed before any came, or for a gap. */
   events: StoredEvent[]
-  /** Events between the start and these are gone. */
-  gap: boolean
+  /** Why events between the start and these are missing; the first reason, if there are two. */
+  gap: GapReason | undefined
 }
 
 /**
@@ -17,10 +18,10 @@ export interface Arrival {
  */
 export async function arrival(subscription: Subscription): Promise<Arrival> {
   const events: StoredEvent[] = []
-  let gap = false
+  let gap: GapReason | undefined
   for (;;) {
     for (const delivery of subscription.take(TAKE_BYTES)) {
-      if (delivery.kind === 'gap') gap = true
+      if (delivery.kind === 'gap') gap ??= delivery.reason
       else if (delivery.kind === 'events') events.push(...delivery.events)
     }
     if (subscription.state === 'closed' || events.length > 0 || gap) return { events, gap }

@@ -33,6 +33,8 @@ export type Watched =
 /** One kind of resource: a URI, or all URIs of one template. */
 export interface ResourceKind {
   template?: ResourceTemplateType
+  /** Whether the template is listed and completes; left out: for everybody. */
+  offered?(grants: Grants): boolean
   /** Whether `uri` is of this kind, whatever is behind it. */
   matches(uri: string): boolean
   /** Those worth listing, the most useful first. */

@@ -67,8 +67,8 @@ const MOST_LINKS = 5
 
 export function linksOf(shown: readonly ShownEvent[]): NonNullable<ToolResult<unknown>['links']> {
   return shown
-    .flatMap(({ clipped, cursor, topic, type }) =>
-      clipped ? { uri: clipped.resource, name: `event ${cursor}`, description: `Whole: ${type} of ${topic}` } : [],
+    .flatMap(({ clipped, cursor }) =>
+      clipped ? { uri: clipped.resource, name: `event ${cursor}`, description: 'The event whole.' } : [],
     )
     .slice(0, MOST_LINKS)
 }

@@ -1,17 +1,15 @@
 import * as z from 'zod'
 import { type HistoryPage, MAX_PAGE_BYTES } from '../../core/history.ts'
 import { cursorAfter, fitEvents } from './event-budget.ts'
+import { gapNotes, TRUNCATED } from './gap-note.ts'
 import { shownEvent } from './shown-event.ts'
-
-export const GONE_NOTE =
-  'Events after since are gone: the hub no longer keeps them, or the cursor is not of this log. What follows begins later.'
 
 /** A page of history as a model is shown it. */
 export const eventPage = z.strictObject({
   events: z.array(shownEvent).describe('The events, oldest first.'),
   cursor: z.string().describe('Go on from here: pass it as since to read_events or wait_for_event.'),
   hasMore: z.boolean().describe('There may be more after cursor now, also when events is empty.'),
-  truncated: z.boolean().describe('Events between since and the first one here are gone for good.'),
+  truncated: z.boolean().describe(TRUNCATED),
   note: z.string().optional().describe('What else there is to know about this answer.'),
 })
 
@@ -24,13 +22,21 @@ export const LEAST_PAGE_BYTES = 4 * 1024
 export const PAGE_BYTES = 32 * 1024
 export const MOST_PAGE_BYTES = 256 * 1024
 
-/** `forward`: of a start, to go on from; else the newest, up to now. `bytes` is of its JSON. */
-export function shownPage(page: HistoryPage, { forward, bytes }: { forward: boolean; bytes: number }): EventPage {
+export interface PageShape {
+  /** Of a start, to go on from; else the newest, up to now. */
+  forward: boolean
+  /** Of its JSON. */
+  bytes: number
+  /** The start is no place in this log: what is missing is not known to be gone. */
+  unknown?: boolean
+}
+
+export function shownPage(page: HistoryPage, { forward, bytes, unknown = false }: PageShape): EventPage {
   const { events, truncated } = page
   const fitted = fitEvents(events, bytes - ENVELOPE_BYTES, forward ? 'first' : 'last')
   const cut = forward && fitted.left > 0
   const notes: string[] = []
-  if (truncated) notes.push(GONE_NOTE)
+  if (truncated) notes.push(gapNotes[unknown ? 'unknown' : 'expired'])
   if (!forward && (fitted.left > 0 || endedBySize(page))) {
     notes.push(
       'Older events that match were left out, there is no room for them; ask for less at once, or read from a since.',

@@ -6,7 +6,7 @@ To read several topics, use a pattern: * stands for one segment (orders/*), a fi
 A cursor is a place in the hub's log. Every answer that has events carries one: pass it on as since and you get what came after it, nothing twice and nothing missed. Never make one up.
 
 To see what there is: hub_status says what this credential may do, list_topics names the topics, read_events shows the newest events.
-To follow a topic: call read_events once and keep its cursor; then call wait_for_event with since set to that cursor, and again and again with the cursor of the last answer, also after timedOut. truncated: true means that events were lost to you because they are no longer kept; say so to whoever relies on them.
+To follow a topic: call read_events once and keep its cursor; then call wait_for_event with since set to that cursor, and again and again with the cursor of the last answer, also after timedOut. truncated: true means that you miss events, and note says why; say so to whoever relies on them.
 To be told instead of asking, subscribe to the resource events://topics/{topic}, if your client can: the notification says that something came, reading says what.
 Long data is clipped; its clipped.resource has the event whole.
 

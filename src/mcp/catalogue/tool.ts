@@ -41,6 +41,7 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject
     },
     offered: plan.offered,
     async call(input, asking): Promise<CallToolResult | InputRequiredResult> {
+      requireBounded(plan, input)
       const checked = plan.input.safeParse(input ?? {}, { reportInput: true })
       if (!checked.success) throw badInput(plan, checked.error)
       return toolResult(await plan.run(checked.data, asking), asking)
@@ -57,6 +58,38 @@ function schemaOf(schema: z.ZodObject, io: 'input' | 'output'): JsonSchema {
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
     },
   }) as JsonSchema
+}
+
+const MOST_ARGUMENTS = 64
+const MOST_ITEMS = 1000
+const MOST_TEXT_BYTES = 64 * 1024
+/** The argument that has bounds of its own. */
+const DATA = 'data'
+
+/** zod makes an issue of every name and every item that is wrong: 150,000 took 0.58 s. @throws HubError `invalid-arguments` */
+function requireBounded({ name, input }: { name: string; input: z.ZodObject }, given: unknown): void {
+  if (typeof given !== 'object' || given === null) return
+  if (Object.keys(given).length > MOST_ARGUMENTS) {
+    throw new HubError('invalid-arguments', `${name} takes at most ${MOST_ARGUMENTS} arguments; send those it has.`)
+  }
+  for (const field of Object.keys(input.shape)) {
+    if (field === DATA) continue
+    const value = (given as Record<string, unknown>)[field]
+    const pointer = `/${field}`
+    if (Array.isArray(value)) {
+      if (value.length > MOST_ITEMS) {
+        throw new HubError('invalid-arguments', `${field} has more than ${MOST_ITEMS} items; send fewer.`, { pointer })
+      }
+      for (const item of value) requireBoundedText(item, field)
+    } else requireBoundedText(value, field)
+  }
+}
+
+function requireBoundedText(value: unknown, field: string): void {
+  if (typeof value !== 'string' || value.length * 3 <= MOST_TEXT_BYTES) return
+  if (value.length <= MOST_TEXT_BYTES && Buffer.byteLength(value) <= MOST_TEXT_BYTES) return
+  const sentence = `${field} has a text of more than ${MOST_TEXT_BYTES} bytes; send a shorter one.`
+  throw new HubError('invalid-arguments', sentence, { pointer: `/${field}` })
 }
 
 const MOST_SAID = 3

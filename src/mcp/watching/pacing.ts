@@ -1,11 +1,10 @@
 import type { Clock } from '../../core/clock.ts'
+import { round } from '../../core/round.ts'
 import type { Notice } from './notice.ts'
 
 /** A URI is told at most once in this time (DESIGN 9). */
 const APART_MS = 1000
 const TICK_MS = 200
-/** Each that is told may write a frame: after this many the event loop gets its turn. */
-const TOLD_PER_TURN = 500
 
 /**
  * How often a URI is told: at once when it was quiet for a second, else when that second is over, so that the last change
@@ -13,12 +12,14 @@ const TOLD_PER_TURN = 500
  */
 export class Pacing {
   readonly #clock: Clock
+  readonly #report: (error: unknown) => void
   readonly #waiting = new Set<Notice>()
   #stop: (() => void) | undefined
   #ticking = false
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, report: (error: unknown) => void) {
     this.#clock = clock
+    this.#report = report
   }
 
   changed(notice: Notice): void {
@@ -30,7 +31,7 @@ export class Pacing {
     }
     notice.waiting = true
     this.#waiting.add(notice)
-    this.#stop ??= this.#clock.every(TICK_MS, () => void this.#tick())
+    this.#stop ??= this.#clock.every(TICK_MS, () => void this.#tick().catch(this.#report))
   }
 
   /** Tells what nobody was there for. */
@@ -54,15 +55,17 @@ export class Pacing {
     if (this.#ticking) return
     this.#ticking = true
     const now = this.#clock.monotonic()
-    let told = 0
-    for (const notice of this.#waiting) {
-      if (now - notice.toldAt < APART_MS) continue
-      notice.waiting = false
-      this.#waiting.delete(notice)
-      tell(notice, now)
-      if (++told % TOLD_PER_TURN === 0) await this.#clock.yield()
+    const due = this.#waiting.values().filter(({ toldAt }) => now - toldAt >= APART_MS)
+    try {
+      await round(this.#clock, due, (notice) => {
+        // Forgotten in an earlier turn.
+        if (!this.#waiting.delete(notice)) return
+        notice.waiting = false
+        tell(notice, now)
+      })
+    } finally {
+      this.#ticking = false
     }
-    this.#ticking = false
     if (this.#waiting.size > 0) return
     this.#stop?.()
     this.#stop = undefined

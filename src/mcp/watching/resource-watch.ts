@@ -2,10 +2,11 @@ import type { CloseReason } from '../../core/close-reason.ts'
 import { parseCursor } from '../../core/cursor.ts'
 import { HubError } from '../../core/errors.ts'
 import type { StoredEvent } from '../../core/event.ts'
-import { filterTopic, filterType } from '../../core/filter.ts'
+import { filterType } from '../../core/filter.ts'
 import { MAX_NARROWED_PATTERNS } from '../../core/grants.ts'
 import type { Hub } from '../../core/hub.ts'
 import type { Subscription, Waiter } from '../../core/subscription.ts'
+import { TopicIndex } from '../../core/topic-index.ts'
 import type { Caller } from '../asking.ts'
 import type { Watched } from '../catalogue/catalogue.ts'
 import type { Told, Watch } from '../watching.ts'
@@ -35,6 +36,8 @@ export class ResourceWatch implements Watch, Waiter {
   readonly #caller: Caller
   readonly #told: Told
   readonly #notices = new Map<string, Notice>()
+  /** Those that wait for events. */
+  readonly #index = new TopicIndex<Notice>()
   #subscription: Subscription | undefined
   #closed = false
 
@@ -62,6 +65,7 @@ export class ResourceWatch implements Watch, Waiter {
       const notice = new Notice(uri, watched, this.#told, hub.log.head)
       this.#notices.set(uri, notice)
       if (watched.kind === 'topics') news.add(notice)
+      else for (const pattern of watched.filter.patterns) this.#index.add(pattern, notice)
     }
     open.add(this)
     this.#follow()
@@ -102,10 +106,8 @@ export class ResourceWatch implements Watch, Waiter {
     for (;;) {
       const taken = subscription.take(Number.POSITIVE_INFINITY)
       if (taken.length === 0) break
-      for (const delivery of taken) {
-        if (delivery.kind === 'events') this.#mark(newestOfEach(delivery.events))
-        else if (delivery.kind === 'gap') this.#markAll()
-      }
+      if (taken.some(({ kind }) => kind === 'gap')) this.#markAll()
+      else this.#mark(taken.flatMap((delivery) => (delivery.kind === 'events' ? delivery.events : [])))
       // Whoever was told may have closed the watch.
       if (this.#subscription !== subscription) return
     }
@@ -125,17 +127,7 @@ export class ResourceWatch implements Watch, Waiter {
         `Narrowed to what this credential may read, these are more than ${MAX_NARROWED_PATTERNS} patterns; subscribe to fewer.`,
       )
     }
-    if (this.#subscription) return
-    const { hub } = this.#host
-    const refusal = hub.refusal(this.#caller)
-    if (!refusal) return
-    const retryAfterMs = hub.retryMs(refusal)
-    if (refusal === 'draining' || refusal === 'log-failed') {
-      throw new HubError(refusal, 'The hub is stopping; subscribe again in a moment.', { retryAfterMs })
-    }
-    throw new HubError('overloaded', 'Too many streams and subscriptions are open for now; end one, or try again.', {
-      retryAfterMs,
-    })
+    if (!this.#subscription) this.#host.hub.requireRoom(this.#caller)
   }
 
   /** Has a subscription that matches the URIs as they are now, from where the one before stood. */
@@ -172,19 +164,38 @@ export class ResourceWatch implements Watch, Waiter {
   }
 
   #forget(notice: Notice): void {
-    if (notice.watched.kind === 'topics') this.#host.news.remove(notice)
+    const { kind, filter } = notice.watched
+    if (kind === 'topics') this.#host.news.remove(notice)
+    else for (const pattern of filter.patterns) this.#index.remove(pattern, notice)
     this.#host.pacing.forget(notice)
   }
 
+  /**
+   * In the middle of a fan-out, so each topic is looked up once and finds its notices by the index: matching every URI with
+   * every event let 90 watches of patterns that never match stop the hub for seconds.
+   */
   #mark(events: readonly StoredEvent[]): void {
-    for (const notice of this.#notices.values()) {
-      if (notice.waiting || notice.watched.kind !== 'events') continue
-      const { filter } = notice.watched
-      const news = events.some(
-        ({ offset, topic, type }) => offset > notice.after && filterTopic(filter, topic) && filterType(filter, type),
-      )
-      if (news) this.#host.pacing.changed(notice)
+    let open = 0
+    for (const { waiting, watched } of this.#notices.values()) if (!waiting && watched.kind === 'events') open++
+    const changed = new Set<Notice>()
+    const seen = new Map<string, Set<string>>()
+    // The newest first: of events with one topic and type it is as good as all of them, whatever they came after.
+    for (let at = events.length - 1; at >= 0 && changed.size < open; at--) {
+      const { offset, topic, type } = events[at]!
+      let topics = seen.get(type)
+      if (!topics) {
+        topics = new Set()
+        seen.set(type, topics)
+      }
+      if (topics.has(topic)) continue
+      topics.add(topic)
+      this.#index.match(topic, (notice) => {
+        if (notice.waiting || changed.has(notice) || offset <= notice.after) return
+        if (filterType(notice.watched.filter, type)) changed.add(notice)
+      })
     }
+    // Whoever is told may remove others, which are then not told.
+    for (const notice of this.#notices.values()) if (changed.has(notice)) this.#host.pacing.changed(notice)
   }
 
   /** Events are gone that nobody can be told of one by one. */
@@ -198,13 +209,4 @@ export function tooManyUris(): HubError {
     'invalid-arguments',
     `At most ${MAX_WATCHED_URIS} resources are subscribed to at once; use a pattern such as events://topics/orders/**.`,
   )
-}
-
-/** Of events that follow one another with the same topic and type, the newest: one of them is as good as all. */
-function newestOfEach(events: readonly StoredEvent[]): readonly StoredEvent[] {
-  if (events.length === 1) return events
-  return events.filter((event, index) => {
-    const next = events[index + 1]
-    return !next || next.topic !== event.topic || next.type !== event.type
-  })
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { draftFrom, draftFromBody } from '../../../src/core/draft.ts'
 import { eventCursor, type StoredEvent } from '../../../src/core/event.ts'
-import { eventPage, LEAST_PAGE_BYTES, shownPage } from '../../../src/mcp/catalogue/event-page.ts'
+import { eventPage, LEAST_PAGE_BYTES, type PageShape, shownPage } from '../../../src/mcp/catalogue/event-page.ts'
 import type { ShownEvent } from '../../../src/mcp/catalogue/shown-event.ts'
 import { storedEvent } from '../../support/event.ts'
 
@@ -35,11 +35,12 @@ const pages = fc.record({
   bytes: fc.integer({ min: LEAST_PAGE_BYTES, max: 64 * 1024 }),
   forward: fc.boolean(),
   truncated: fc.boolean(),
+  unknown: fc.boolean(),
 })
 
-function page(events: StoredEvent[], more: { bytes: number; forward?: boolean; truncated?: boolean }) {
-  const { bytes, forward = true, truncated = false } = more
-  return shownPage({ events, cursor: 'k3f9a2b7.9007199254740991', hasMore: false, truncated }, { forward, bytes })
+function page(events: StoredEvent[], more: Partial<PageShape> & { bytes: number; truncated?: boolean }) {
+  const { forward = true, truncated = false, ...shape } = more
+  return shownPage({ events, cursor: 'k3f9a2b7.9007199254740991', hasMore: false, truncated }, { ...shape, forward })
 }
 
 /** What the data of an event is, whichever way it is shown. */

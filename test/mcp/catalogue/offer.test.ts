@@ -13,6 +13,7 @@ interface JsonSchema {
   description?: string
   properties?: Record<string, JsonSchema>
   items?: JsonSchema
+  anyOf?: JsonSchema[]
   additionalProperties?: unknown
   [keyword: string]: unknown
 }
@@ -22,6 +23,7 @@ function* inside(schema: JsonSchema, way: string): Generator<[string, JsonSchema
   yield [way, schema]
   for (const [name, property] of Object.entries(schema.properties ?? {})) yield* inside(property, `${way}.${name}`)
   if (schema.items) yield* inside(schema.items, `${way}[]`)
+  for (const branch of schema.anyOf ?? []) yield* inside(branch, `${way}|`)
 }
 
 describe('what a model reads', () => {
@@ -55,7 +57,9 @@ describe('what a model reads', () => {
     ]) {
       expect(list.length).toBeGreaterThan(0)
       for (const { name, title, description } of list) {
-        expect([name, title, description].map((text) => Boolean(text?.trim()))).toEqual([true, true, true])
+        // A topic goes by its name alone.
+        const titled = name !== 'orders/1'
+        expect([name, title, description].map((text) => Boolean(text?.trim()))).toEqual([true, titled, true])
       }
     }
     for (const { description } of (await client.listPrompts()).prompts[0]!.arguments ?? [])
@@ -69,14 +73,42 @@ describe('what a model reads', () => {
         ['output', definition.outputSchema],
       ] as const) {
         for (const [way, part] of inside(schema as JsonSchema, `${definition.name} ${kind}`)) {
-          if (way.includes('.') && !way.endsWith('[]')) expect([way, Boolean(part.description)]).toEqual([way, true])
-          if (part.type === 'object') expect([way, part.additionalProperties]).toEqual([way, false])
+          const named = way.includes('.') && !/[\]|]$/.test(way)
+          if (named) expect([way, Boolean(part.description)]).toEqual([way, true])
+          // Of anything there are objects too, which are open.
+          if (part.type === 'object') expect([way, part.additionalProperties]).toEqual([way, way.endsWith('|')])
         }
         expect(JSON.stringify(schema)).not.toContain(String(Number.MAX_SAFE_INTEGER))
         expect(schema?.$schema).toBe('https://json-schema.org/draft/2020-12/schema')
         expect(() => z.fromJSONSchema(schema as z.core.JSONSchema.JSONSchema)).not.toThrow()
       }
     }
+  })
+})
+
+describe('a schema', () => {
+  const parts = (schema: unknown, name: string) => [...inside(schema as JsonSchema, name)]
+
+  test('says of every field which types it has, one at a time, and of every list of the input what is in it', () => {
+    for (const { definition } of served.catalogue.tools) {
+      const input = parts(definition.inputSchema, `${definition.name} input`)
+      for (const [way, part] of [...input, ...parts(definition.outputSchema, `${definition.name} output`)]) {
+        // What is in a list of anything is anything.
+        const typed = typeof part.type === 'string' || part.anyOf !== undefined || way.endsWith('|[]')
+        expect([way, typed]).toEqual([way, true])
+      }
+      for (const [way, { type, items }] of input)
+        if (type === 'array') expect([way, items]).toEqual([way, expect.anything()])
+    }
+  })
+
+  test('of data takes any JSON value', () => {
+    const { inputSchema } = served.tool('publish_event').definition
+    const schema = z.fromJSONSchema(inputSchema as z.core.JSONSchema.JSONSchema)
+    for (const data of [{ a: [{}] }, [[1], null], 'text', 1.5, true, null]) {
+      expect([data, schema.safeParse({ topic: 'a', data }).success]).toEqual([data, true])
+    }
+    expect(schema.safeParse({ topic: 'a' }).success).toBe(false)
   })
 })
 
@@ -94,7 +126,7 @@ describe('what one may not use', () => {
     for (const { definition } of served.catalogue.tools) {
       if (names.includes(definition.name)) continue
       const called = client.callTool({ name: definition.name, arguments: { topic: 'a', data: 1 } })
-      await expect(called).rejects.toThrow(`There is no tool "${definition.name}"`)
+      await expect(called).rejects.toThrow(`There is no tool "${definition.name}". Known: ${names.join(', ')}.`)
     }
     const prompts = (await client.listPrompts()).prompts
     expect(prompts).toHaveLength('subscribe' in grants ? 1 : 0)
@@ -121,6 +153,7 @@ describe('arguments that are wrong', () => {
     ['[invalid-type at /types]', 'read_events', { types: ['a*'] }],
     ['[invalid-query at /since]', 'read_events', { since: 'yesterday' }],
     ['There is no argument "until". It has topics, types, since, limit, max_bytes.', 'read_events', { until: 'now' }],
+    ['leave it out to wait from now on. ', 'wait_for_event', { since: 'earliest' }],
     ['[invalid-cursor at /since]', 'wait_for_event', { since: 'yesterday' }],
     ['timeout_seconds: Too small', 'wait_for_event', { timeout_seconds: 0 }],
     ['There is no argument "timeout".', 'wait_for_event', { timeout: 3 }],

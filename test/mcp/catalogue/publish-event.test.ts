@@ -38,6 +38,17 @@ describe('publish_event', () => {
     expect(served.log.head).toBe(1)
   })
 
+  test('takes data that nests 64 deep, and refuses data that nests deeper as POST /events does', async () => {
+    served = await catalogueHub()
+    const client = await served.client()
+    const nested = (depth: number) => JSON.parse('['.repeat(depth) + ']'.repeat(depth))
+    structured(await client.callTool(publish({ topic: 'a', data: nested(64) })))
+    const refused = (await client.callTool(publish({ topic: 'a', data: nested(65) }))) as never
+    expect(refusalText(refused)).toBe('JSON nests at most 64 deep; flatten it. [invalid-json at /data]')
+    structured(await client.callTool(publish({ topic: 'a', data: '['.repeat(200) })))
+    expect(served.log.head).toBe(2)
+  })
+
   test('is refused outside the grants before anything else is looked at, and takes nothing from the rate', async () => {
     served = await catalogueHub({ clock: new ManualClock(), publishRate: 1 })
     const client = await served.client(principalWith('writer', { publish: ['orders/**'] }))

@@ -82,15 +82,26 @@ describe('where a page begins', () => {
 })
 
 describe('what a page says', () => {
-  test('that events after since are gone, when retention took them and when the cursor is of another log', async () => {
+  test('that events after since are gone, when retention took them', async () => {
     await stock(120)
     await served.log.trim()
     const gone = await read({ since: served.hub.cursor(1), limit: 2 })
     expect([gone.truncated, texts(gone)]).toEqual([true, [20, 21]])
     expect(gone.note).toContain('Events after since are gone')
-    const foreign = await read({ since: 'zzzzzzzz.7' })
-    expect([foreign.truncated, foreign.events, foreign.cursor]).toEqual([true, [], served.hub.cursor(120)])
     expect((await read({ since: gone.cursor })).truncated).toBe(false)
+  })
+
+  test.each([
+    ['another log', () => 'zzzzzzzz.1'],
+    ['a place that is not there yet', () => served.hub.cursor(3).replace('.3', '.4')],
+  ])('that a cursor is of %s, and not that events are gone, of which all are kept', async (_, since) => {
+    await stock(3)
+    const page = await read({ since: since() })
+    expect([page.truncated, page.events, page.cursor]).toEqual([true, [], served.hub.cursor(3)])
+    expect(page.note).toBe(
+      'since is not a cursor of this hub\'s log (any more), so nothing was read from there. Call read_events with since: "earliest" for all that is kept, or without since for the newest events.',
+    )
+    expect((await read({ since: page.cursor })).truncated).toBe(false)
   })
 
   test('long data clipped, with links to the whole where the version has them', async () => {

@@ -98,6 +98,23 @@ describe('what ends a wait', () => {
     }
   })
 
+  test('an event in time, of a wait that would have been brought down, and nothing is said of that', async () => {
+    await serve()
+    const { answer } = await calling({ timeout_seconds: 10_000 })
+    clock.pass(1000)
+    await publish('one')
+    const { events, note } = await answer
+    expect([events.length, note]).toEqual([1, undefined])
+  })
+
+  test('since "now" waits for what comes from now on', async () => {
+    await serve()
+    await publish('one')
+    const { answer } = await calling({ since: 'now' })
+    await publish('two')
+    expect(texts(await answer)).toEqual(['two'])
+  })
+
   test('the caller who is gone, also before it began', async () => {
     await serve()
     const gone = new AbortController()
@@ -108,7 +125,7 @@ describe('what ends a wait', () => {
     expect((await late.answer).events).toEqual([])
   })
 
-  test('a gap, when events after since are gone or the cursor is of another log', async () => {
+  test('a gap, which says whether events after since are gone or the cursor is not of this log', async () => {
     await serve({ retention: { maxEvents: 2 }, limits: { tailBytes: 0 } })
     await publish('one')
     await publish('two', 'three', 'four')
@@ -117,8 +134,13 @@ describe('what ends a wait', () => {
     const gone = await answer
     expect([texts(gone), gone.truncated]).toEqual([['three', 'four'], true])
     expect(gone.note).toContain('Events after since are gone')
-    const foreign = await (await calling({ since: 'zzzzzzzz.3' })).answer
-    expect([texts(foreign), foreign.truncated, foreign.cursor]).toEqual([[], true, served.hub.cursor(4)])
+    for (const since of ['zzzzzzzz.3', served.hub.cursor(4).replace('.4', '.5')]) {
+      const unknown = await (await calling({ since })).answer
+      expect([texts(unknown), unknown.truncated, unknown.cursor]).toEqual([[], true, served.hub.cursor(4)])
+      expect(unknown.note).toStartWith(
+        "since is not a cursor of this hub's log (any more), so nothing was read from there.",
+      )
+    }
   })
 })
 

@@ -91,7 +91,10 @@ describe('HTTP+SSE of 2024-11-05', () => {
     for (const body of malformed) expect([body, (await post(body)).status]).toEqual([body, 400])
     expect((await post(initializeMessage('2024-11-05', 'again'))).status).toBe(400)
     for (const path of ['/messages', '/messages?sessionId=', '/messages?sessionId=nobody']) {
-      expect([path, (await post(request(1, 'ping'), path)).status]).toEqual([path, 404])
+      const answer = await post(request(1, 'ping'), path)
+      const { error }: Message = await answer.json()
+      expect([path, answer.status, error.code]).toEqual([path, 404, -32001])
+      expect(error.message).toBe('This session is not known (any more); begin a new one with GET /sse.')
     }
     await post(tool('same', 'hold', { name: 'a' }))
     expect((await post(tool('same', 'echo'))).status).toBe(400)

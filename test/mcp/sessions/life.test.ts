@@ -209,13 +209,37 @@ describe('too many sessions', () => {
 
   test('in all: nobody makes room for somebody else', async () => {
     const clock = manual()
-    await serve({ clock, access: keySettings([alice, bob]), mcpLimits: { sessions: 2 } })
+    const others = ['carol', 'dave', 'erin'].map((name) => testKey(name, { subscribe: ['**'] }))
+    await serve({ clock, access: keySettings([alice, bob, ...others]), mcpLimits: { sessions: 8 } })
     const hers = [await served.begin({ key: alice.text }), await served.begin({ key: alice.text })]
+    for (const { text } of [...others, ...others]) expect(await opened(text)).toBe(200)
     clock.pass(HOUR / 2)
     expect(await opened(bob.text)).toBe(503)
     expect(await opened(alice.text)).toBe(200)
     expect((await hers[0]!.post(hers[0]!.request('ping'))).status).toBe(404)
     expect(await hers[1]!.call('echo', { text: 'kept' })).toBe('kept')
+  })
+
+  test('of one owner are a quarter of all: callers without a credential leave room for keys', async () => {
+    const clock = manual()
+    const access = keySettings([alice], { anonymous: bob.settings.grants })
+    await serve({ clock, access, mcpLimits: { sessions: 8 } })
+    const theirs = [await served.begin(), await served.begin()]
+    const refused = await served.client().initialize()
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '10'])
+    expect(((await refused.json()) as Message).error.message).toContain('callers without a credential')
+    // A key has no more than its part either, though more may be one principal's.
+    expect([await opened(alice.text), await opened(alice.text), await opened(alice.text)]).toEqual([200, 200, 503])
+    clock.pass(60_000)
+    expect(await opened()).toBe(200)
+    expect((await theirs[0]!.post(theirs[0]!.request('ping'))).status).toBe(404)
+    expect(served.sessions.size).toBe(4)
+  })
+
+  test('are as many as there may be in open mode, where there are no others', async () => {
+    await serve({ mcpLimits: { sessions: 8 } })
+    for (let count = 0; count < 8; count++) expect(await opened()).toBe(200)
+    expect(await opened()).toBe(503)
   })
 
   test('do not come from refused requests', async () => {
@@ -260,6 +284,27 @@ describe('credentials that change', () => {
     await until('the order, for having looked away and for being published', () => after.told.length > 0)
     expect(new Set(after.told)).toEqual(new Set([ONE]))
     after.drop()
+  })
+
+  test('a token of other grants does not come back for what a call with the one before said', async () => {
+    await serve(withTokens)
+    const wide = await token(['orders/**', 'plans/**'])
+    const client = await served.begin({ key: wide })
+    const stream = await client.stream(client.tool('step then hold', { name: 'a' }, { id: 'call', progress: true }))
+    await until('it to wait', () => served.held.has('a') && stream.messages.length === 1)
+    client.key = await token(['orders/**'])
+    // Before its result, which it would be handed live.
+    for (const id of ['1.0', '1.1']) {
+      const answer = await client.send('GET', { 'last-event-id': id })
+      expect([id, answer.status]).toEqual([id, 400])
+      expect(((await answer.json()) as Message).error.message).toContain('is not kept any more')
+    }
+    served.held.get('a')!.release('a plan')
+    await stream.end()
+    expect(stream.messages.at(-1).result.content[0].text).toBe('a plan')
+    expect((await client.send('GET', { 'last-event-id': '1.1' })).status).toBe(400)
+    client.key = wide
+    expect((await client.send('GET', { 'last-event-id': stream.lastId })).status).toBe(204)
   })
 
   test('a new token of the same grants goes on with everything', async () => {

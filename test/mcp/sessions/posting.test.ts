@@ -83,10 +83,17 @@ describe('a message of a session', () => {
 
   test('of a version that is none is told which there are', async () => {
     const client = await served.begin()
-    const answer = await client.send('GET', { 'mcp-protocol-version': '1999-01-01' })
-    const { error } = (await answer.json()) as Message
-    expect([answer.status, error.code]).toEqual([400, -32000])
-    expect(error.message).toContain('2025-11-25, 2025-06-18, 2025-03-26, 2024-11-05')
+    for (const version of ['1999-01-01', '2099-01-01', 'latest']) {
+      for (const method of ['GET', 'POST', 'DELETE']) {
+        const body = method === 'POST' ? client.request('ping') : undefined
+        const answer = await client.send(method, { 'mcp-protocol-version': version }, body)
+        const { error } = (await answer.json()) as Message
+        expect([version, method, answer.status, error.code]).toEqual([version, method, 400, -32000])
+        expect(error.message).toStartWith(
+          'This MCP-Protocol-Version is not one of a session: 2025-11-25, 2025-06-18, 2025-03-26, 2024-11-05',
+        )
+      }
+    }
   })
 
   test('that is malformed is a 400 and leaves nothing behind', async () => {
@@ -126,12 +133,28 @@ describe('a message of a session', () => {
 
   test('of an unknown method, tool or bad parameters is an error of the protocol', async () => {
     const client = await served.begin()
+    const bad = (params: Record<string, unknown>) => client.request('tools/call', params)
     const errors = await Promise.all(
-      [client.request('no/such'), client.tool('no such'), client.request('tools/call', { name: 7 })].map(
-        async (body) => ((await (await client.post(body)).json()) as Message).error.code,
-      ),
+      [
+        client.request('no/such'),
+        client.tool('no such'),
+        bad({ name: 7 }),
+        bad({}),
+        bad({ name: 'echo', arguments: 'x' }),
+      ].map(async (body) => {
+        const { error }: Message = await (await client.post(body)).json()
+        return [error.code, error.message]
+      }),
     )
-    expect(errors).toEqual([-32601, -32602, -32602])
+    const notAsMcp = (place: string, why: string) =>
+      `The params of tools/call are not as MCP has them, at "${place}": ${why}.`
+    expect(errors).toEqual([
+      [-32601, 'Method not found'],
+      [-32602, expect.stringMatching(/^There is no tool "no such"\. Known: echo, /)],
+      [-32602, notAsMcp('params.name', 'Invalid input: expected string, received number')],
+      [-32602, notAsMcp('params.name', 'Invalid input: expected string, received undefined')],
+      [-32602, notAsMcp('params.arguments', 'Invalid input: expected record, received string')],
+    ])
   })
 
   test('that wants no answer is accepted, whatever it says', async () => {
@@ -242,6 +265,32 @@ describe('an answer', () => {
     served.held.get('slow')!.release()
     await stream.end()
     expect(stream.messages.at(-1).id).toBe(1)
+  })
+
+  test('to an array has at most 1 MiB of results, and says of the others why they are missing', async () => {
+    const client = await served.begin({ version: '2025-03-26' })
+    const large = Array.from({ length: 62 }, (_, id) => client.tool('big', { bytes: 500_000 }, { id }))
+    const answer = await client.post([...large, client.tool('echo', { text: 'short' }, { id: 'short' })])
+    const text = await answer.text()
+    const answers: Message[] = JSON.parse(text)
+    expect(answers.map(({ id }) => id).toSorted()).toEqual([...large.map(({ id }) => id), 'short'].toSorted())
+    expect(answers.filter(({ result }) => result).length).toBe(3)
+    expect(answers.find(({ id }) => id === 'short').result.content[0].text).toBe('short')
+    for (const { error } of answers.filter(({ result }) => !result)) {
+      expect([error.code, error.message]).toEqual([-32000, expect.stringContaining('more than 1 MiB')])
+    }
+    expect(text.length).toBeLessThan(1.1 * 1024 * 1024)
+    expect((await client.call('big', { bytes: 1_500_000 })).length).toBe(1_500_000)
+  })
+
+  test('to an array that begins to stream has all that was ready, however much may wait for a reader', async () => {
+    const client = await served.begin({ version: '2025-03-26' })
+    const large = Array.from({ length: 9 }, (_, id) => client.tool('big', { bytes: 100_000 }, { id }))
+    const stream = await client.stream([...large, client.tool('hold', { name: 'late' }, { id: 'late' })])
+    await stream.message('the last that was ready', ({ id }) => id === 8)
+    served.held.get('late')!.release()
+    await stream.end()
+    expect(stream.messages.map(({ id }) => id)).toEqual([...large.map(({ id }) => id), 'late'])
   })
 
   test('is refused to an id that is in flight, which is answered as if nothing had been', async () => {

@@ -42,6 +42,21 @@ describe('what is kept for clients that come back', () => {
     expect([a.lostTo, room.freeBytes]).toEqual([1, 100])
   })
 
+  test('takes at most a quarter of the room for all sessions of one owner, who is forgotten with the last of it', () => {
+    const room = new ResumeRoom(100)
+    const [first, second] = [new ResumeStore(room.shareOf('her'), 80), new ResumeStore(room.shareOf('her'), 80)]
+    const his = new ResumeStore(room.shareOf('him'), 80)
+    const [a, b, c] = [stream(), stream(), stream()]
+    first.keep(a, 1, frame(20), 0)
+    second.keep(b, 1, frame(6), 0)
+    expect([b.lostTo, a.lostTo, room.freeBytes]).toEqual([1, 0, 80])
+    second.keep(b, 2, frame(5), 0)
+    his.keep(c, 1, frame(25), 0)
+    expect([b.lostTo, c.lostTo, room.freeBytes, room.owners]).toEqual([1, 0, 50, 2])
+    for (const store of [first, second, his]) store.clear()
+    expect([room.freeBytes, room.owners]).toEqual([100, 0])
+  })
+
   test('goes with its age, with its stream and with its session', () => {
     const room = new ResumeRoom(100)
     const store = new ResumeStore(room, 100)

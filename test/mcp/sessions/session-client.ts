@@ -1,9 +1,6 @@
-import { type Block, BlockParser } from '../../support/block.ts'
-import { until } from '../../support/until.ts'
+import { Incoming, type Message } from '../../support/incoming.ts'
 
-/** One message of JSON-RPC; whatever is there. */
-// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
-export type Message = any
+export { Incoming, type Message }
 
 type Fetch = (path: string, init?: RequestInit) => Promise<Response>
 
@@ -16,60 +13,6 @@ export interface ClientOptions {
 type Headers = Record<string, string | undefined>
 
 export const BOTH = 'application/json, text/event-stream'
-
-/** What one connection brought of a stream, as it comes. */
-export class Incoming {
-  readonly blocks: Block[] = []
-  ended = false
-  readonly response: Response
-  readonly #abort: AbortController
-
-  constructor(response: Response, abort: AbortController) {
-    this.response = response
-    this.#abort = abort
-    void this.#read()
-  }
-
-  get messages(): Message[] {
-    return this.blocks
-      .filter(({ type, data }) => type === 'message' && data)
-      .map(({ data }) => JSON.parse(data!) as Message)
-  }
-
-  /** What an EventSource would come back with. */
-  get lastId(): string | undefined {
-    return this.blocks.findLast(({ id }) => id !== undefined)?.id
-  }
-
-  /** URIs told as updated, in order. */
-  get told(): string[] {
-    return this.messages
-      .filter(({ method }) => method === 'notifications/resources/updated')
-      .map(({ params }) => params.uri)
-  }
-
-  async message(what: string, is: (message: Message) => boolean): Promise<Message> {
-    return until(what, () => this.messages.find(is))
-  }
-
-  async end(): Promise<void> {
-    await until('the end of the stream', () => this.ended)
-  }
-
-  drop(): void {
-    this.#abort.abort()
-  }
-
-  async #read(): Promise<void> {
-    const parser = new BlockParser()
-    try {
-      for await (const chunk of this.response.body ?? []) this.blocks.push(...parser.push(chunk))
-    } catch {
-      // Dropped here, or cut off by the server.
-    }
-    this.ended = true
-  }
-}
 
 /** A client of Streamable HTTP by sessions that does what its test says, right or wrong. */
 export class SessionClient {

@@ -4,7 +4,14 @@ import { keySettings, testKey } from '../../support/access.ts'
 import { draftOf } from '../../support/draft.ts'
 import { INNER_WORDS } from '../../support/small-catalogue.ts'
 import { StallingReader } from '../../support/stalling-reader.ts'
-import { headerLines, type StatelessHub, statelessHub, statelessRequest, VERSION } from '../../support/stateless-hub.ts'
+import {
+  headerLines,
+  type MessageStream,
+  type StatelessHub,
+  statelessHub,
+  statelessRequest,
+  VERSION,
+} from '../../support/stateless-hub.ts'
 import { until } from '../../support/until.ts'
 
 let served: StatelessHub
@@ -150,65 +157,175 @@ describe('a request of 2026-07-28', () => {
   })
 })
 
+describe('an answer of 2026-07-28 that takes longer than a second', () => {
+  /** A call that nothing is heard of, made by a client that reads what comes as it comes. */
+  async function late(id: string, from = served): Promise<MessageStream> {
+    const stream = await from.stream('tools/call', { name: 'wait', arguments: { name: id } }, { id })
+    expect(stream.response.status).toBe(200)
+    expect(stream.response.headers.get('content-type')).toBe('text/event-stream')
+    expect([stream.messages, stream.ended]).toEqual([[], false])
+    return stream
+  }
+
+  test('is a stream that is kept alive, and whose last message is the result', async () => {
+    const own = await statelessHub({ catalogue: undefined, mcpLimits: { heartbeatMs: 100 } })
+    const wait = { name: 'wait_for_event', arguments: { topics: ['late'], timeout_seconds: 30 } }
+    const { body: bytes } = await own.ask('tools/call', wait, { id: 'mine' })
+    let text = ''
+    const read = (async () => {
+      for await (const chunk of bytes!.pipeThrough(new TextDecoderStream())) text += chunk
+    })()
+    await until('two signs of life', () => text.split('\n: \n').length > 2)
+    expect(text).not.toContain('data:')
+    await own.hub.publish([draftOf('late')])
+    await read
+    const [, frame, ...more] = text.split('event: message\ndata: ')
+    expect(more).toEqual([])
+    expect(JSON.parse(frame!)).toMatchObject({ id: 'mine', result: { structuredContent: { timedOut: false } } })
+    expect(own.hub.connections).toBe(0)
+    await own.close()
+  })
+
+  test('is aborted when its client hangs up', async () => {
+    const stream = await late('gone')
+    expect(served.aborted).toEqual([])
+    stream.drop()
+    await until('it to be aborted', () => served.aborted.includes('gone'))
+  })
+
+  test('is aborted when its credential is revoked', async () => {
+    const alice = testKey('alice', { subscribe: ['a'] })
+    const own = await statelessHub({ access: keySettings([alice]) })
+    const stream = await own.stream('tools/call', { name: 'wait', arguments: { name: 'a' } }, { key: alice.text })
+    expect(own.begun).toEqual(['a'])
+    await own.reload(keySettings([]))
+    await until('it to be aborted', () => own.aborted.includes('a'))
+    await until('the end', () => stream.ended)
+    expect(own.reports).toEqual([])
+    await own.close()
+  })
+
+  test('is told when the server stops', async () => {
+    const stream = await late('stopped')
+    await served.mcp.drain()
+    await until('the end', () => stream.ended)
+    expect(stream.messages).toEqual([
+      { jsonrpc: '2.0', id: 'stopped', error: { code: -32000, message: expect.stringContaining('stopping') } },
+    ])
+    expect(served.aborted).toEqual(['stopped'])
+  })
+})
+
 const echo = { name: 'echo', arguments: { text: 'hi' } }
 const WITHOUT = { 'io.modelcontextprotocol/protocolVersion': undefined } as Record<string, unknown>
 
-const malformed: [what: string, asked: ReturnType<typeof statelessRequest>, status: number, code: number][] = [
-  ['no Mcp-Method', statelessRequest('tools/call', echo, { headers: { 'mcp-method': undefined } }), 400, -32020],
+const DISAGREE = 'Bad Request: the request headers and body disagree: '
+const NO_FILTER = "Invalid params: 'notifications' is required and must be a valid SubscriptionFilter"
+const call = (params: Record<string, unknown>, more = {}) => statelessRequest('tools/call', params, more)
+const listenTo = (notifications: unknown, more = {}) =>
+  statelessRequest('subscriptions/listen', { notifications }, more)
+const notAsMcp = (place: string, why: string) =>
+  `The params of tools/call are not as MCP has them, at "${place}": ${why}.`
+
+type Malformed = [what: string, asked: ReturnType<typeof statelessRequest>, status: number, code: number, says: string]
+
+const malformed: Malformed[] = [
+  [
+    'no Mcp-Method',
+    call(echo, { headers: { 'mcp-method': undefined } }),
+    400,
+    -32020,
+    `${DISAGREE}the body names method tools/call but the required Mcp-Method header is absent`,
+  ],
   [
     'another Mcp-Method',
-    statelessRequest('tools/call', echo, { headers: { 'mcp-method': 'tools/list' } }),
+    call(echo, { headers: { 'mcp-method': 'tools/list' } }),
     400,
     -32020,
+    `${DISAGREE}the body names method tools/call but the Mcp-Method header names tools/list`,
   ],
-  ['no Mcp-Name', statelessRequest('tools/call', echo, { headers: { 'mcp-name': undefined } }), 400, -32020],
-  ['another Mcp-Name', statelessRequest('tools/call', echo, { headers: { 'mcp-name': 'boom' } }), 400, -32020],
+  [
+    'no Mcp-Name',
+    call(echo, { headers: { 'mcp-name': undefined } }),
+    400,
+    -32020,
+    `${DISAGREE}the body carries params.name="echo" but the required Mcp-Name header is absent`,
+  ],
+  [
+    'another Mcp-Name',
+    call(echo, { headers: { 'mcp-name': 'boom' } }),
+    400,
+    -32020,
+    `${DISAGREE}the body carries params.name="echo" but the Mcp-Name header names "boom"`,
+  ],
   [
     'no version header',
-    statelessRequest('tools/call', echo, { headers: { 'mcp-protocol-version': undefined } }),
+    call(echo, { headers: { 'mcp-protocol-version': undefined } }),
     400,
     -32020,
+    `${DISAGREE}the body envelope names protocol version 2026-07-28 but the required MCP-Protocol-Version header is absent`,
   ],
   [
     'a version header that differs from the envelope',
-    statelessRequest('tools/call', echo, { headers: { 'mcp-protocol-version': '2025-11-25' } }),
+    call(echo, { headers: { 'mcp-protocol-version': '2025-11-25' } }),
     400,
     -32020,
-  ],
-  ['no envelope', statelessRequest('tools/call', echo, { meta: WITHOUT }), 400, -32602],
-  ['an unknown method', statelessRequest('tools/burn'), 404, -32601],
-  ['an unknown tool', statelessRequest('tools/call', { name: 'nothing', arguments: {} }), 200, -32602],
-  ['a listen without a filter', statelessRequest('subscriptions/listen'), 200, -32602],
-  [
-    'a listen to what is no list',
-    statelessRequest('subscriptions/listen', { notifications: { resourceSubscriptions: 'x' } }),
-    200,
-    -32602,
+    `${DISAGREE}the body envelope names protocol version 2026-07-28 but the MCP-Protocol-Version header names 2025-11-25`,
   ],
   [
-    'a listen to what is no text',
-    statelessRequest('subscriptions/listen', { notifications: { resourceSubscriptions: [7] } }),
+    'no envelope',
+    call(echo, { meta: WITHOUT }),
+    400,
+    -32602,
+    'Invalid params: the MCP-Protocol-Version header names protocol revision 2026-07-28, but the request is missing the required per-request envelope key(s): io.modelcontextprotocol/protocolVersion',
+  ],
+  ['an unknown method', statelessRequest('tools/burn'), 404, -32601, 'Method not found'],
+  [
+    'an unknown tool',
+    call({ name: 'nothing', arguments: {} }),
     200,
     -32602,
+    'There is no tool "nothing". Known: echo, whoami, boom, wait, steps.',
   ],
+  [
+    'a tool whose name is no text',
+    call({ name: 7 }),
+    200,
+    -32602,
+    notAsMcp('params.name', 'Invalid input: expected string, received number'),
+  ],
+  [
+    'a call without a name',
+    call({}),
+    200,
+    -32602,
+    notAsMcp('params.name', 'Invalid input: expected string, received undefined'),
+  ],
+  [
+    'arguments that are no object',
+    call({ name: 'echo', arguments: 'x' }),
+    200,
+    -32602,
+    notAsMcp('params.arguments', 'Invalid input: expected record, received string'),
+  ],
+  ['a listen without a filter', statelessRequest('subscriptions/listen'), 200, -32602, NO_FILTER],
+  ['a listen to what is no list', listenTo({ resourceSubscriptions: 'x' }), 200, -32602, NO_FILTER],
+  ['a listen to what is no text', listenTo({ resourceSubscriptions: [7] }), 200, -32602, NO_FILTER],
   [
     'a listen to nothing allowed with a wrong header',
-    statelessRequest(
-      'subscriptions/listen',
-      { notifications: { resourceSubscriptions: ['nonsense'] } },
-      { headers: { 'mcp-method': 'tools/list' } },
-    ),
+    listenTo({ resourceSubscriptions: ['nonsense'] }, { headers: { 'mcp-method': 'tools/list' } }),
     400,
     -32020,
+    `${DISAGREE}the body names method subscriptions/listen but the Mcp-Method header names tools/list`,
   ],
 ]
 
 describe('a request of 2026-07-28 is refused', () => {
-  test.each(malformed)('for %s', async (_, asked, status, code) => {
+  test.each(malformed)('for %s', async (_, asked, status, code, says) => {
     const answer = await served.fetch('/mcp', asked)
     const text = await answer.text()
     const { error, id } = JSON.parse(text)
-    expect([answer.status, error.code, id]).toEqual([status, code, 1])
+    expect([answer.status, error.code, error.message, id]).toEqual([status, code, says, 1])
     expect(answer.headers.get('cache-control')).toBe('no-store')
     expect(text).not.toMatch(/\.ts|\.mjs|node_modules/)
     expect(served.hub.connections).toBe(0)

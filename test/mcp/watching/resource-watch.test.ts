@@ -174,6 +174,39 @@ describe('a watch', () => {
   })
 })
 
+test('a thousand events look at none of the patterns that they do not match, however many and deep those are', async () => {
+  // All in one fan-out: with less room the log is read, which does look at patterns.
+  const { hub, watch, close } = await watchedHub({ maxQueueBytes: 10_000_000 })
+  const send = (...ends: (string | number)[]) =>
+    hub.publish(ends.map((end) => draftOf(`tenant/${'b/'.repeat(60)}${end}`)))
+  let looks = 0
+  const deep = Array.from({ length: 62 }, (_, index) => {
+    const watched = eventsOf(`tenant/${'*/'.repeat(60)}z${index}`)
+    const patterns = watched.filter.patterns.map((pattern) => ({
+      ...pattern,
+      get segments() {
+        looks++
+        return pattern.segments
+      },
+    }))
+    return [`deep ${index}`, { ...watched, filter: { ...watched.filter, patterns } }] as const
+  })
+  const uris = new Map([['all', eventsOf('tenant/**')], ...deep])
+  const watches = Array.from({ length: 90 }, () => {
+    const one = watch()
+    one.watch.addAll(uris)
+    return one
+  })
+  looks = 0
+  await send(...Array.from({ length: 1000 }, (_, index) => index))
+  for (const { told } of watches) expect(told).toEqual(['all'])
+  expect(looks).toBe(0)
+  // Those that do match are still told, and no others.
+  await send('z7')
+  for (const { told } of watches) expect(told).toEqual(['all', 'deep 7'])
+  await close()
+})
+
 describe('a watch goes on', () => {
   test('over the greatest age of a subscription, and misses nothing published around it', async () => {
     const { watch, told, ended } = served.watch()
@@ -203,6 +236,27 @@ describe('a watch goes on', () => {
     await served.hub.publish([draftOf('a', JSON.stringify('x'.repeat(70 * 1024)))])
     await served.pass(2000)
     expect(told).toEqual(['a'])
+  })
+
+  test('and tells a URI of what came after it was added, though the same was there before', async () => {
+    const { log, hub } = served
+    const { watch, told } = served.watch()
+    watch.add('*', eventsOf('*'))
+    const { read } = log
+    const held: (() => void)[] = []
+    log.read = async (...args) => {
+      await new Promise<void>((resolve) => held.push(resolve))
+      return read.apply(log, args)
+    }
+    // More than the queue and the memory tail hold, so what follows is read from the log, in one page.
+    await hub.publish(Array.from({ length: 8 }, () => draftOf('a', JSON.stringify('x'.repeat(70 * 1024)))))
+    await hub.publish([draftOf('b')])
+    watch.add('b', eventsOf('b'))
+    await hub.publish([draftOf('b')])
+    log.read = read
+    for (const release of held) release()
+    await served.pass(3000)
+    await until('b to be told', () => told.includes('b'))
   })
 
   test('and tells every URI when events are gone that it has not seen', async () => {

@@ -5,6 +5,8 @@ import { HubError } from '../../../core/errors.ts'
 import { eventCursor, eventId, eventTime } from '../../../core/event.ts'
 import { requirePublish } from '../../../core/grants.ts'
 import type { Hub } from '../../../core/hub.ts'
+import { MAX_JSON_DEPTH, requireJsonDepth } from '../../../core/json-depth.ts'
+import { anyJson } from '../any-json.ts'
 import type { Tool } from '../catalogue.ts'
 import { defineTool } from '../tool.ts'
 
@@ -21,11 +23,9 @@ const input = z.strictObject({
     .string()
     .optional()
     .describe('Kind of event, such as order.paid; default message. Readers can ask for some types only.'),
-  data: z
-    .unknown()
-    .describe(
-      'What happened: any JSON value, or text as a string; at most 252 KiB as JSON. Send numbers with more than 15 digits as strings.',
-    ),
+  data: anyJson.describe(
+    'What happened: any JSON value, or text. Send JSON as itself, such as {"total": 99}, not written into a string; a string is text to its readers. At most 252 KiB as JSON. Numbers with more than 15 digits go as strings.',
+  ),
   id: z
     .string()
     .optional()
@@ -63,6 +63,8 @@ export function publishEvent({ hub, rate }: PublishEventOptions): Tool {
       // What it weighs shows when the draft is made, which is the work that is saved here.
       hub.admit(MAX_DATA_BYTES)
       const draft = draftFrom(event)
+      // The message around it may nest deeper than data may.
+      if (!draft.isText) requireJsonDepth(draft.data, MAX_JSON_DEPTH, '/data')
       rate.take(principal, 1)
       const receipt = await publishOne(hub, draft)
       return {

@@ -1,9 +1,9 @@
 import * as z from 'zod'
 import type { Clock } from '../../../core/clock.ts'
-import { MAX_PATTERNS, MAX_TYPE_FILTERS } from '../../../core/filter.ts'
 import type { Hub } from '../../../core/hub.ts'
 import type { Principal } from '../../../core/principal.ts'
-import { parseStart } from '../../../core/start.ts'
+import { parseStart, type Start } from '../../../core/start.ts'
+import { asked, pageSince } from '../asked.ts'
 import type { Tool } from '../catalogue.ts'
 import { linksOf } from '../event-budget.ts'
 import { eventPage, LEAST_PAGE_BYTES, MOST_PAGE_BYTES, PAGE_BYTES, shownPage } from '../event-page.ts'
@@ -17,35 +17,16 @@ export interface ReadEventsOptions {
   reading: (principal: Principal) => Reading
 }
 
-/** What tools that read events are asked by. */
-export const asked = {
-  topics: z
-    .array(z.string())
-    .max(MAX_PATTERNS)
-    .optional()
-    .describe('Topics or patterns, such as ["orders/42"] or ["orders/*", "deploys/**"]. Default: all you may read.'),
-  types: z
-    .array(z.string())
-    .max(MAX_TYPE_FILTERS)
-    .optional()
-    .describe('Only these types: exact (order.paid) or with a prefix (order.*). Default: every type.'),
-}
-
 const input = z.strictObject({
   ...asked,
-  since: z
-    .string()
-    .optional()
-    .describe(
-      'Where to begin: the cursor of an earlier answer, "earliest", a time such as 2026-11-22T12:00:00Z, a duration such as 10m (the last ten minutes), or "now" (nothing but a cursor to go on from). Default: the newest events.',
-    ),
-  limit: z.int().min(1).max(100).default(20).describe('At most so many events.'),
+  since: pageSince,
+  limit: z.int().min(1).max(100).default(20).describe('At most this many events.'),
   max_bytes: z
     .int()
     .min(LEAST_PAGE_BYTES)
     .max(MOST_PAGE_BYTES)
     .default(PAGE_BYTES)
-    .describe('The answer is at most so long, in bytes of JSON. Long data is clipped to make it fit.'),
+    .describe('How long the answer may be, in bytes of JSON. Long data is clipped to make it fit.'),
 })
 
 /** The rules of `GET /events?format=json`, cut to what a model can take in. */
@@ -75,10 +56,17 @@ export function readEvents({ hub, clock, reading }: ReadEventsOptions): Tool {
         }
       }
       return withRoom(reading, principal, async (room) => {
+        // Nothing is waited for in between, so the page begins where this says.
+        const unknown = isUnknown(start, hub.log)
         const found = await hub.history({ filter, start, limit }, room)
-        const page = shownPage(found, { forward: start !== undefined, bytes })
+        const page = shownPage(found, { forward: start !== undefined, bytes, unknown })
         return { structured: page, links: linksOf(page.events) }
       })
     },
   })
+}
+
+/** A cursor that this log never gave, or has lost. */
+function isUnknown(start: Start | undefined, { generations, head }: Hub['log']): boolean {
+  return start?.kind === 'cursor' && (!start.cursor || generations.resolve(start.cursor, head) === undefined)
 }

@@ -1,41 +1,34 @@
 import * as z from 'zod'
 import type { Clock } from '../../../core/clock.ts'
-import { parseCursor } from '../../../core/cursor.ts'
-import { HubError } from '../../../core/errors.ts'
 import type { Hub } from '../../../core/hub.ts'
-import type { Start } from '../../../core/start.ts'
 import type { Subscription } from '../../../core/subscription.ts'
 import type { Asking } from '../../asking.ts'
 import { type Arrival, arrival } from '../arrival.ts'
+import { asked, waitSince, waitStart } from '../asked.ts'
 import type { Tool } from '../catalogue.ts'
 import { closeRefusal } from '../close-refusal.ts'
 import { cursorAfter, fitEvents, linksOf } from '../event-budget.ts'
-import { ENVELOPE_BYTES, GONE_NOTE, PAGE_BYTES } from '../event-page.ts'
+import { ENVELOPE_BYTES, PAGE_BYTES } from '../event-page.ts'
+import { gapNotes, TRUNCATED } from '../gap-note.ts'
 import { mayReadSomething, readable } from '../readable.ts'
 import { shownEvent } from '../shown-event.ts'
 import { defineTool } from '../tool.ts'
-import { asked } from './read-events.ts'
 
 export interface WaitForEventOptions {
   hub: Pick<Hub, 'refusal' | 'retryMs' | 'subscribe' | 'cursor'>
   clock: Pick<Clock, 'every' | 'monotonic'>
 }
 
-export const MOST_AWAITED = 20
+const MOST_AWAITED = 20
 /** Below the minute after which clients give up on a call they hear nothing of. */
-export const MOST_SECONDS = 50
+const MOST_SECONDS = 50
 /** Of a caller whom progress keeps waiting. */
-export const MOST_SECONDS_WITH_PROGRESS = 290
-export const PROGRESS_MS = 10_000
+const MOST_SECONDS_WITH_PROGRESS = 290
+const PROGRESS_MS = 10_000
 
 const input = z.strictObject({
   ...asked,
-  since: z
-    .string()
-    .optional()
-    .describe(
-      'The cursor of an earlier answer: what came after it is given at once, so that nothing between two calls is missed. Default: only what comes from now on.',
-    ),
+  since: waitSince,
   timeout_seconds: z
     .number()
     .min(1)
@@ -49,7 +42,7 @@ const output = z.strictObject({
   events: z.array(shownEvent).describe(`What came, oldest first, at most ${MOST_AWAITED}; empty when nothing did.`),
   cursor: z.string().describe('Go on from here: pass it as since to the next call.'),
   timedOut: z.boolean().describe('Nothing came in time. Call again with cursor to go on waiting.'),
-  truncated: z.boolean().describe('Events between since and the first one here are gone for good.'),
+  truncated: z.boolean().describe(TRUNCATED),
   note: z.string().optional().describe('What else there is to know about this answer.'),
 })
 
@@ -74,46 +67,38 @@ export function waitForEvent({ hub, clock }: WaitForEventOptions): Tool {
     async run({ topics, types, since, timeout_seconds: wanted }, asking) {
       const { principal, address } = asking
       const filter = readable({ topics, types }, principal.grants)
-      const start = startOf(since)
+      const start = waitStart(since)
       const refusal = hub.refusal(asking)
       if (refusal) throw closeRefusal(refusal, hub.retryMs(refusal), start && since)
       const seconds = Math.min(wanted, asking.progress ? MOST_SECONDS_WITH_PROGRESS : MOST_SECONDS)
       const subscription = hub.subscribe({ filter, start, principal, address })
       const { arrived, timedOut } = await awaited(subscription, { asking, seconds }, clock)
       const reason = subscription.closeReason
-      if (arrived.events.length === 0 && !arrived.gap && reason !== undefined && reason !== 'client-gone') {
+      const { events, gap } = arrived
+      if (events.length === 0 && !gap && reason !== undefined && reason !== 'client-gone') {
         throw closeRefusal(reason, hub.retryMs(reason), hub.cursor(subscription.position))
       }
       // Closed after the reason was looked at: it would hide who closed it.
       subscription.close('client-gone')
-      const fitted = fitEvents(arrived.events.slice(0, MOST_AWAITED), PAGE_BYTES - ENVELOPE_BYTES, 'first')
-      const cut = fitted.shown.length < arrived.events.length
-      const notes = arrived.gap ? [GONE_NOTE] : []
-      if (seconds < wanted) notes.push(`A wait lasts at most ${seconds} s here; this one was brought down to that.`)
+      const fitted = fitEvents(events.slice(0, MOST_AWAITED), PAGE_BYTES - ENVELOPE_BYTES, 'first')
+      const cut = fitted.shown.length < events.length
+      const notes = gap ? [gapNotes[gap]] : []
+      const nothing = timedOut && fitted.shown.length === 0
+      if (nothing && seconds < wanted) {
+        notes.push(`A wait lasts at most ${seconds} s here; this one was brought down to that.`)
+      }
       return {
         structured: {
           events: fitted.shown,
-          cursor: (cut && cursorAfter(arrived.events, fitted)) || hub.cursor(subscription.position),
-          timedOut: timedOut && fitted.shown.length === 0,
-          truncated: arrived.gap,
+          cursor: (cut && cursorAfter(events, fitted)) || hub.cursor(subscription.position),
+          timedOut: nothing,
+          truncated: gap !== undefined,
           ...(notes.length > 0 ? { note: notes.join(' ') } : {}),
         },
         links: linksOf(fitted.shown),
       }
     },
   })
-}
-
-/** @throws HubError `invalid-cursor` */
-function startOf(since: string | undefined): Start | undefined {
-  if (!since) return undefined
-  const cursor = parseCursor(since)
-  if (cursor) return { kind: 'cursor', text: since, cursor }
-  throw new HubError(
-    'invalid-cursor',
-    'since is the cursor of an earlier answer, such as k3f9a2b7.1042; to begin at a time, use read_events first.',
-    { pointer: '/since' },
-  )
 }
 
 /** What came until the time is over or the caller gone, each of which closes the subscription. */

@@ -61,12 +61,12 @@ export function missingSession({ method }: Request): Response {
   })
 }
 
-/** Never known, expired, ended or another's: byte for byte the same. */
-export function unknownSession(): Response {
+/** Never known, expired, ended or another's: byte for byte the same. `begun`: how its transport begins a session. */
+export function unknownSession(begun: 'initialize' | 'GET /sse' = 'initialize'): Response {
   return refusalResponse({
     status: 404,
     code: UNKNOWN_SESSION,
-    message: 'This session is not known (any more); begin a new one with initialize.',
+    message: `This session is not known (any more); begin a new one with ${begun}.`,
   })
 }
 

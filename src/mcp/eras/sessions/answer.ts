@@ -1,14 +1,21 @@
 import type { JSONRPCMessage, JSONRPCResponse, RequestId } from '@modelcontextprotocol/server'
 import type { CloseReason } from '../../../core/close-reason.ts'
 import type { Exchange } from '../../exchange.ts'
-import { refusalResponse } from '../../json-rpc.ts'
-import { streamHeaders } from '../../outboxes.ts'
+import { REFUSED, refusalResponse } from '../../json-rpc.ts'
+import type { Outbox } from '../../outbox.ts'
+import { JSON_WITHIN_MS, streamHeaders } from '../../outboxes.ts'
 import { endedBy } from './in-flight.ts'
 import type { MessageStream } from './message-stream.ts'
 import type { Posted } from './posted.ts'
 
-/** How long results may take and still be one JSON document. */
-const JSON_WITHIN_MS = 1000
+/**
+ * What the results of one array may come to together, kept until the last is there and a reader has taken them: an array of
+ * 6 KB made 32 MB. One after another on a stream they would be there before a reader took the first, and cut it off.
+ */
+const TOGETHER_BYTES = 1024 * 1024
+/** A result up to here is always told: calls that change something have short ones, and must not be made twice. */
+const SHORT_BYTES = 4096
+const TOO_MUCH = 'The call was made, but the results of this array come to more than 1 MiB; send fewer requests in one.'
 
 export interface AnswerOptions {
   sessionId: string
@@ -29,6 +36,7 @@ export class Answer {
   readonly #timer: ReturnType<typeof setTimeout>
   #resolve!: (response: Response) => void
   #ready: { message: JSONRPCResponse; json: string }[] = []
+  #readyBytes = 0
   #stream: MessageStream | undefined
   /** Its client hung up before it had an event id to come back by. */
   #lost = false
@@ -43,10 +51,15 @@ export class Answer {
     this.#timer.unref()
   }
 
+  /** The connection it is written to, once it streams and while there is one. */
+  get outbox(): Outbox | undefined {
+    return this.#stream?.outbox
+  }
+
   /** The answer to one of its requests. @throws what JSON says of a message it cannot write, which then counts as not sent */
   respond(id: RequestId, message: JSONRPCResponse): void {
     if (this.#stream) this.#stream.send(message)
-    else this.#ready.push({ message, json: JSON.stringify(message) })
+    else this.#collect(id, message)
     this.#settle(id)
   }
 
@@ -78,6 +91,19 @@ export class Answer {
     this.#over(refusalResponse({ status: reason === 'shutdown' ? 503 : 404, ...error, id }))
   }
 
+  #collect(id: RequestId, message: JSONRPCResponse): void {
+    const json = JSON.stringify(message)
+    if (this.#lost) return
+    const bytes = Buffer.byteLength(json)
+    // The first may be larger, as that of a request that came alone.
+    if (bytes > SHORT_BYTES && this.#ready.length > 0 && this.#readyBytes + bytes > TOGETHER_BYTES) {
+      this.#collect(id, { jsonrpc: '2.0', id, error: { code: REFUSED, message: TOO_MUCH } })
+      return
+    }
+    this.#ready.push({ message, json })
+    this.#readyBytes += bytes
+  }
+
   #settle(id: RequestId): void {
     this.#waiting.delete(id)
     if (this.#waiting.size > 0) return
@@ -107,12 +133,13 @@ export class Answer {
     const { exchange, sessionId } = this.#options
     if (exchange.request.signal.aborted) {
       this.#lost = true
+      this.#ready = []
       return undefined
     }
     const stream = this.#options.stream()
     const outbox = stream.carry(exchange, { lasting: false, after: 0, opening: '' })
     this.#stream = stream
-    for (const { message } of this.#ready) stream.send(message)
+    stream.sendAll(this.#ready.map(({ message }) => message))
     this.#ready = []
     const headers = streamHeaders({ 'mcp-session-id': sessionId })
     this.#resolve(new Response(outbox as unknown as BodyInit, { headers }))

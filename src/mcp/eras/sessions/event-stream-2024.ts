@@ -2,11 +2,12 @@ import type { JSONRPCMessage, JSONRPCNotification, RequestId, Transport } from '
 import type { CloseReason } from '../../../core/close-reason.ts'
 import { type Grants, sameGrants } from '../../../core/grants.ts'
 import { authInfoOf } from '../../asking.ts'
+import { SessionCarrier } from '../../carrier.ts'
 import type { Exchange } from '../../exchange.ts'
 import { messageFrame } from '../../json-rpc.ts'
 import type { Outbox } from '../../outbox.ts'
 import { SIGNPOST, streamHeaders } from '../../outboxes.ts'
-import { cancelledBy, endedBy, refusedCalls, unwritable } from './in-flight.ts'
+import { cancelledBy, endedBy, InFlight, refusedCalls, unwritable } from './in-flight.ts'
 import { isRequest, type Posted } from './posted.ts'
 import type { SessionHost, SessionTransport } from './session-transport.ts'
 
@@ -17,7 +18,8 @@ export class EventStream2024 implements SessionTransport {
   onclose: (() => void) | undefined
   onerror: ((error: Error) => void) | undefined
   readonly #host: SessionHost
-  readonly #calls = new Map<RequestId, true>()
+  readonly #calls = new InFlight<true>()
+  readonly #carrier = new SessionCarrier(() => this.#outbox)
   #outbox: Outbox | undefined
   #ended = false
 
@@ -45,7 +47,7 @@ export class EventStream2024 implements SessionTransport {
   receive(posted: Posted, exchange: Exchange): Response {
     const refusal = refusedCalls(this.#calls, posted)
     if (refusal) return refusal
-    for (const { id } of posted.requests) this.#calls.set(id, true)
+    for (const request of posted.requests) this.#calls.add(request, true)
     for (const message of posted.messages) this.#dispatch(message, exchange)
     return new Response(null, { status: 202 })
   }
@@ -76,7 +78,7 @@ export class EventStream2024 implements SessionTransport {
   end(reason: CloseReason): void {
     if (this.#ended) return
     this.#ended = true
-    for (const id of this.#calls.keys()) this.#write(endedBy(reason, id))
+    for (const id of this.#calls.ids()) this.#write(endedBy(reason, id))
     this.#calls.clear()
     this.#outbox?.finish(reason)
     this.onclose?.()
@@ -88,7 +90,7 @@ export class EventStream2024 implements SessionTransport {
 
   #dispatch(message: JSONRPCMessage, exchange: Exchange): void {
     try {
-      this.onmessage?.(message, { authInfo: authInfoOf(exchange) })
+      this.onmessage?.(message, { authInfo: authInfoOf(exchange, this.#carrier) })
     } catch (error) {
       this.#host.parts.plan.report(error)
       if (isRequest(message)) this.#respond(message.id, unwritable(message.id))

@@ -1,5 +1,6 @@
 import type { JSONRPCMessage } from '@modelcontextprotocol/server'
 import type { CloseReason } from '../../../core/close-reason.ts'
+import type { Grants } from '../../../core/grants.ts'
 import type { Exchange } from '../../exchange.ts'
 import { messageFrame } from '../../json-rpc.ts'
 import type { Outbox } from '../../outbox.ts'
@@ -30,6 +31,8 @@ export function parsePlace(text: string): Place | undefined {
  */
 export class MessageStream implements Replayable {
   readonly number: number
+  /** What is said on it may be said by these; `undefined`: by those of whoever listens. */
+  readonly grants: Grants | undefined
   lostTo = 0
   readonly #host: SessionHost
   readonly #store: ResumeStore
@@ -39,8 +42,9 @@ export class MessageStream implements Replayable {
   #carried = 0
   #done = false
 
-  constructor(number: number, host: SessionHost, store: ResumeStore) {
+  constructor(number: number, host: SessionHost, store: ResumeStore, grants?: Grants) {
     this.number = number
+    this.grants = grants
     this.#host = host
     this.#store = store
   }
@@ -70,13 +74,19 @@ export class MessageStream implements Replayable {
   }
 
   send(message: JSONRPCMessage): void {
-    const number = this.#sent + 1
-    const frame = Buffer.from(messageFrame(message, `${this.number}.${number}`))
-    this.#sent = number
-    this.#store.keep(this, number, frame, this.#host.parts.clock.monotonic())
+    const frame = this.#kept(message)
     if (!this.#outbox) return
-    this.#carried = number
+    this.#carried = this.#sent
     this.#outbox.push(frame)
+  }
+
+  /** As one write, however much waits after the first of them. */
+  sendAll(messages: readonly JSONRPCMessage[]): void {
+    if (messages.length === 0) return
+    const frames = messages.map((message) => this.#kept(message))
+    if (!this.#outbox) return
+    this.#carried = this.#sent
+    this.#outbox.push(Buffer.concat(frames))
   }
 
   /**
@@ -110,6 +120,14 @@ export class MessageStream implements Replayable {
   end(reason: CloseReason = 'max-age'): void {
     this.#done = true
     this.pause(reason)
+  }
+
+  #kept(message: JSONRPCMessage): Uint8Array {
+    const number = this.#sent + 1
+    const frame = Buffer.from(messageFrame(message, `${this.number}.${number}`))
+    this.#sent = number
+    this.#store.keep(this, number, frame, this.#host.parts.clock.monotonic())
+    return frame
   }
 
   #priming(after: number): string {

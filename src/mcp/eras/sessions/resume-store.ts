@@ -12,12 +12,25 @@ interface Kept {
   at: number
 }
 
+/** Memory to keep messages in. */
+export interface Room {
+  /** @returns whether there was so much */
+  take(bytes: number): boolean
+  give(bytes: number): void
+}
+
+/** One owner's part of the room. */
+const SHARES = 4
+
 /** The memory that all sessions keep their messages in. */
-export class ResumeRoom {
+export class ResumeRoom implements Room {
+  readonly #share: number
+  readonly #heldBy = new Map<string, number>()
   #free: number
 
   constructor(bytes: number) {
     this.#free = bytes
+    this.#share = Math.floor(bytes / SHARES)
   }
 
   get freeBytes(): number {
@@ -33,6 +46,31 @@ export class ResumeRoom {
   give(bytes: number): void {
     this.#free += bytes
   }
+
+  /** How many owners hold something. */
+  get owners(): number {
+    return this.#heldBy.size
+  }
+
+  /** What all sessions of `owner` have together, at most a quarter: who fills it leaves room for others. */
+  shareOf(owner: string): Room {
+    const change = (held: number): void => {
+      if (held === 0) this.#heldBy.delete(owner)
+      else this.#heldBy.set(owner, held)
+    }
+    return {
+      take: (bytes) => {
+        const held = (this.#heldBy.get(owner) ?? 0) + bytes
+        if (held > this.#share || !this.take(bytes)) return false
+        change(held)
+        return true
+      },
+      give: (bytes) => {
+        this.give(bytes)
+        change((this.#heldBy.get(owner) ?? 0) - bytes)
+      },
+    }
+  }
 }
 
 /**
@@ -40,12 +78,12 @@ export class ResumeRoom {
  * is new pushes out the oldest of the same session, never another's, so nobody can empty the store of somebody else.
  */
 export class ResumeStore {
-  readonly #room: ResumeRoom
+  readonly #room: Room
   readonly #maxBytes: number
   #kept: Kept[] = []
   #bytes = 0
 
-  constructor(room: ResumeRoom, maxBytes: number) {
+  constructor(room: Room, maxBytes: number) {
     this.#room = room
     this.#maxBytes = maxBytes
   }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../core/clock.ts'
 import { HubError } from '../../../core/errors.ts'
-import type { Principal } from '../../../core/principal.ts'
+import { LOCAL, type Principal } from '../../../core/principal.ts'
+import { round } from '../../../core/round.ts'
 import type { McpLimits } from '../../parts.ts'
 import { ownerOf, type Session } from './session.ts'
 
@@ -11,11 +12,12 @@ export interface SessionTableOptions {
 
 /** A session nobody has used for so long makes room for a new one of the same owner. */
 const GIVEN_UP_MS = 60_000
+/** One owner's part of all sessions: who opens all it can leaves room for others. In open mode there are no others. */
+const SHARES = 4
 const RETRY_AFTER_MS = 10_000
 const SWEEP_MS = 5000
 /** What is kept for clients that come back, at most so long: they do within seconds, or begin again. */
 const RESUMABLE_MS = 600_000
-const VISITS_PER_TURN = 500
 
 /** All sessions: clients seldom end theirs, so each is forgotten when nobody uses it. */
 export class SessionTable {
@@ -35,23 +37,29 @@ export class SessionTable {
     return this.#sessions.size
   }
 
+  /** Calls in flight, in all. */
+  get calls(): number {
+    return this.#sessions.values().reduce((calls, { transport }) => calls + transport.calls, 0)
+  }
+
   /** Makes room for one more. @throws HubError `overloaded` when there is none */
   makeRoom(principal: Principal): void {
-    const { sessions, sessionsPerPrincipal } = this.#options.limits
+    const { sessions } = this.#options.limits
     const own = this.#owners.get(ownerOf(principal))
     const full = this.#sessions.size >= sessions
-    if (!full && (!principal.limited || (own?.size ?? 0) < sessionsPerPrincipal)) return
+    if (!full && (own?.size ?? 0) < this.#mostOf(principal)) return
     const now = this.#options.clock.monotonic()
     for (const session of own ?? []) {
       if (session.idleMs(now) < GIVEN_UP_MS) continue
       session.close('too-many-of-principal')
       return
     }
+    const whose = principal.limited ? 'this credential' : 'callers without a credential'
     throw new HubError(
       'overloaded',
       full
         ? 'Too many MCP sessions are open for now; try again in a moment.'
-        : 'Too many MCP sessions of this credential are in use; end one with DELETE, or try again in a moment.',
+        : `Too many MCP sessions of ${whose} are in use; end one with DELETE, or try again in a moment.`,
       { retryAfterMs: RETRY_AFTER_MS },
     )
   }
@@ -84,15 +92,20 @@ export class SessionTable {
   }
 
   async inTurns(visit: (session: Session) => void): Promise<void> {
-    let visited = 0
-    for (const session of [...this.#sessions.values()]) {
+    await round(this.#options.clock, this.#sessions.values(), (session) => {
       if (!session.closed) visit(session)
-      if (++visited % VISITS_PER_TURN === 0) await this.#options.clock.yield()
-    }
+    })
   }
 
   close(): void {
     this.#stop()
+  }
+
+  #mostOf({ credential, limited }: Principal): number {
+    const { sessions, sessionsPerPrincipal } = this.#options.limits
+    if (credential === LOCAL.credential) return sessions
+    const share = Math.max(1, Math.floor(sessions / SHARES))
+    return limited ? Math.min(share, sessionsPerPrincipal) : share
   }
 
   #expired(session: Session): boolean {

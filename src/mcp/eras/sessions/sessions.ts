@@ -1,10 +1,10 @@
 import { isInitializeRequest } from '@modelcontextprotocol/server'
 import type { CloseReason } from '../../../core/close-reason.ts'
-import { HubError } from '../../../core/errors.ts'
-import type { Principal } from '../../../core/principal.ts'
+import { LOCAL, type Principal } from '../../../core/principal.ts'
 import type { Exchange } from '../../exchange.ts'
 import { fullResponse, INVALID_PARAMS, refusalResponse } from '../../json-rpc.ts'
 import type { Changed, Parts } from '../../parts.ts'
+import { stoppingResponse } from '../../stopping.ts'
 import {
   missingSession,
   refusedListening,
@@ -15,8 +15,8 @@ import {
 } from './admission.ts'
 import { EventStream2024 } from './event-stream-2024.ts'
 import { BATCHES_UNTIL, type Posted, readPosted, refused } from './posted.ts'
-import { ResumeRoom } from './resume-store.ts'
-import { Session } from './session.ts'
+import { ResumeRoom, type Room } from './resume-store.ts'
+import { ownerOf, Session } from './session.ts'
 import { SessionTable } from './session-table.ts'
 import type { SessionHost, SessionTransport } from './session-transport.ts'
 import { StreamableTransport } from './streamable-transport.ts'
@@ -40,6 +40,11 @@ export class Sessions {
 
   get size(): number {
     return this.#table.size
+  }
+
+  /** Requests that have no answer yet. */
+  get calls(): number {
+    return this.#table.calls
   }
 
   /** `POST /mcp` */
@@ -85,7 +90,7 @@ export class Sessions {
     const posted = readPosted(exchange.body)
     if (posted instanceof Response) return posted
     const session = this.#table.find(sessionId, exchange.principal)
-    if (!isOf(session, EventStream2024)) return unknownSession()
+    if (!isOf(session, EventStream2024)) return unknownSession('GET /sse')
     const begins = posted.requests.some(({ method }) => method === 'initialize')
     if (begins && session.version !== undefined) return refused('This session has begun; open another with GET /sse.')
     session.use(exchange)
@@ -94,7 +99,7 @@ export class Sessions {
 
   announce(changed: Changed): void {
     this.#changes.add(changed)
-    if (!this.#announcing) void this.#announce()
+    if (!this.#announcing) this.#announce().catch(this.#parts.plan.report)
   }
 
   async reconsider(judge: (principal: Principal) => CloseReason | undefined): Promise<void> {
@@ -120,7 +125,8 @@ export class Sessions {
       return refusalResponse({ status: 400, code: INVALID_PARAMS, message, id: request!.id })
     }
     // Whatever session it names: a client that begins again wants a new one (its old one is not known, or forgotten).
-    const session = await this.#open(exchange, (host) => new StreamableTransport(host.id, host, this.#room))
+    const room = this.#roomOf(exchange.principal)
+    const session = await this.#open(exchange, (host) => new StreamableTransport(host.id, host, room))
     if (session instanceof Response) return session
     const response = await this.#receive(session, posted, exchange)
     if (session.version === undefined || exchange.request.signal.aborted) session.close('client-gone')
@@ -131,9 +137,8 @@ export class Sessions {
     exchange: Exchange,
     transport: (host: SessionHost & { id: string }) => T,
   ): Promise<Session<T> | Response> {
+    if (this.#closed) return stoppingResponse(null)
     try {
-      if (this.#closed)
-        throw new HubError('draining', 'The server is stopping; try again in a moment.', { retryAfterMs: 2000 })
       this.#table.makeRoom(exchange.principal)
     } catch (error) {
       return fullResponse(error)
@@ -142,6 +147,11 @@ export class Sessions {
     this.#table.add(session)
     await session.connect()
     return session
+  }
+
+  /** In open mode there are no others to leave some to. */
+  #roomOf(principal: Principal): Room {
+    return principal.credential === LOCAL.credential ? this.#room : this.#room.shareOf(ownerOf(principal))
   }
 
   /** The session that a request names, used by it. */
@@ -167,16 +177,19 @@ export class Sessions {
 
   async #announce(): Promise<void> {
     this.#announcing = true
-    // Whatever else changes in this turn is told with it.
-    await this.#parts.clock.yield()
-    while (this.#changes.size > 0 && !this.#closed) {
-      const changes = [...this.#changes]
-      this.#changes.clear()
-      await this.#table.inTurns((session) => {
-        for (const changed of changes) session.announce(changed)
-      })
+    try {
+      // Whatever else changes in this turn is told with it.
+      await this.#parts.clock.yield()
+      while (this.#changes.size > 0 && !this.#closed) {
+        const changes = [...this.#changes]
+        this.#changes.clear()
+        await this.#table.inTurns((session) => {
+          for (const changed of changes) session.announce(changed)
+        })
+      }
+    } finally {
+      this.#announcing = false
     }
-    this.#announcing = false
   }
 }
 

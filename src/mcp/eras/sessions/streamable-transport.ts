@@ -8,14 +8,15 @@ import type {
 import type { CloseReason } from '../../../core/close-reason.ts'
 import { type Grants, sameGrants } from '../../../core/grants.ts'
 import { authInfoOf } from '../../asking.ts'
+import { SessionCarrier } from '../../carrier.ts'
 import type { Exchange } from '../../exchange.ts'
 import { REFUSED, refusalResponse } from '../../json-rpc.ts'
 import { SIGNPOST, streamHeaders } from '../../outboxes.ts'
 import { Answer } from './answer.ts'
-import { cancelledBy, refusedCalls, unwritable } from './in-flight.ts'
+import { cancelledBy, InFlight, refusedCalls, unwritable } from './in-flight.ts'
 import { MessageStream, type Place, parsePlace } from './message-stream.ts'
 import { isRequest, type Posted } from './posted.ts'
-import { type ResumeRoom, ResumeStore } from './resume-store.ts'
+import { ResumeStore, type Room } from './resume-store.ts'
 import type { SessionHost, SessionTransport } from './session-transport.ts'
 
 /** What one session keeps for a client that comes back. */
@@ -36,13 +37,13 @@ export class StreamableTransport implements SessionTransport {
   readonly #host: SessionHost
   readonly #store: ResumeStore
   readonly #standalone: MessageStream
-  readonly #answers = new Map<RequestId, Answer>()
+  readonly #answers = new InFlight<Answer>()
   /** Those of requests, oldest first. */
   readonly #streams = new Map<number, MessageStream>()
   #newest = STANDALONE
   #ended = false
 
-  constructor(sessionId: string, host: SessionHost, room: ResumeRoom) {
+  constructor(sessionId: string, host: SessionHost, room: Room) {
     this.sessionId = sessionId
     this.#host = host
     this.#store = new ResumeStore(room, RESUME_BYTES)
@@ -64,9 +65,10 @@ export class StreamableTransport implements SessionTransport {
       for (const message of messages) this.#dispatch(message, exchange)
       return new Response(null, { status: 202 })
     }
-    const answer = new Answer({ sessionId: this.sessionId, exchange, posted, stream: () => this.#stream() })
-    for (const { id } of requests) this.#answers.set(id, answer)
-    for (const message of messages) this.#dispatch(message, exchange)
+    const answer = new Answer({ sessionId: this.sessionId, exchange, posted, stream: () => this.#stream(exchange) })
+    for (const request of requests) this.#answers.add(request, answer)
+    const carrier = new SessionCarrier(() => answer.outbox, exchange.request.signal)
+    for (const message of messages) this.#dispatch(message, exchange, carrier)
     return answer.response
   }
 
@@ -134,9 +136,9 @@ export class StreamableTransport implements SessionTransport {
     this.#host.close('internal')
   }
 
-  #dispatch(message: JSONRPCMessage, exchange: Exchange): void {
+  #dispatch(message: JSONRPCMessage, exchange: Exchange, carrier?: SessionCarrier): void {
     const pauses = isRequest(message) && (this.#host.version ?? '') >= PAUSES_SINCE
-    const authInfo = authInfoOf(exchange)
+    const authInfo = authInfoOf(exchange, carrier)
     try {
       this.onmessage?.(
         message,
@@ -190,8 +192,8 @@ export class StreamableTransport implements SessionTransport {
     return answer
   }
 
-  #stream(): MessageStream {
-    const stream = new MessageStream(++this.#newest, this.#host, this.#store)
+  #stream({ principal }: Exchange): MessageStream {
+    const stream = new MessageStream(++this.#newest, this.#host, this.#store, principal.grants)
     this.#streams.set(stream.number, stream)
     return stream
   }
@@ -208,7 +210,9 @@ export class StreamableTransport implements SessionTransport {
   /** A client comes back for the answers of one POST. */
   #resume({ stream: number, message }: Place, exchange: Exchange): Response {
     const stream = this.#streams.get(number)
-    if (!stream?.reaches(message)) {
+    // Its call sees by the grants it was made with, and the session may go on with a token that has fewer.
+    const same = stream?.grants !== undefined && sameGrants(stream.grants, exchange.principal.grants)
+    if (!same || !stream.reaches(message)) {
       return refusalResponse({
         status: 400,
         code: REFUSED,

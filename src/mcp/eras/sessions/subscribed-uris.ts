@@ -1,8 +1,9 @@
 import type { CloseReason } from '../../../core/close-reason.ts'
 import { type ErrorCode, HubError } from '../../../core/errors.ts'
 import type { Asking, Caller } from '../../asking.ts'
+import { watchedBy } from '../../catalogue/resource-kind.ts'
 import type { Parts } from '../../parts.ts'
-import { type Subscriptions, watchedBy } from '../../server.ts'
+import type { Subscriptions } from '../../server.ts'
 import type { Told, Watch } from '../../watching.ts'
 
 export interface SubscribedUrisOptions {

@@ -1,8 +1,8 @@
 import type { ProtocolError } from '@modelcontextprotocol/server'
 import type { Grants } from '../../../core/grants.ts'
 import type { Catalogue, Watched } from '../../catalogue/catalogue.ts'
+import { watchedBy } from '../../catalogue/resource-kind.ts'
 import { protocolErrorOf } from '../../refusal.ts'
-import { watchedBy } from '../../server.ts'
 import { MAX_WATCHED_URIS, tooManyUris } from '../../watching/resource-watch.ts'
 
 interface ListenBody {

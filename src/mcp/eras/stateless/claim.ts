@@ -1,4 +1,5 @@
-import { PROTOCOL_VERSION_META_KEY, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
+import { PROTOCOL_VERSION_META_KEY } from '@modelcontextprotocol/server'
+import { STATELESS } from '../../asking.ts'
 
 /**
  * Whether a message carries the envelope of the versions without sessions. What does is never of an earlier era, but for
@@ -12,12 +13,12 @@ export function claimsStateless(body: unknown): boolean {
 /**
  * Whether a message is one of a session without doubt: it names one, claims nothing of the version without sessions, and
  * neither do its headers. The SDK comes to the same after parsing the whole message, which the session then does once more
- * (measured: 8 % of a call). Of what is `false` here it has to be asked.
+ * (measured: 8 % of a call). Of what is `false` here it has to be asked. A version that nobody speaks is the session's to
+ * refuse, by the names of those it does.
  */
 export function namesSession({ headers }: Request, body: unknown): boolean {
   if (Array.isArray(body) || carriesVersion(body) || !headers.has('mcp-session-id')) return false
-  const version = headers.get('mcp-protocol-version')
-  return version === null || SUPPORTED_PROTOCOL_VERSIONS.includes(version)
+  return headers.get('mcp-protocol-version') !== STATELESS
 }
 
 function carriesVersion(body: unknown): body is { method: string } {

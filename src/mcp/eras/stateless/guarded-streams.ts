@@ -1,8 +1,8 @@
 import type { Exchange } from '../../exchange.ts'
-import { idOf, messageFrame } from '../../json-rpc.ts'
+import { frameOf, idOf, messageFrame } from '../../json-rpc.ts'
 import type { Outbox } from '../../outbox.ts'
 import { type Outboxes, streamHeaders } from '../../outboxes.ts'
-import { STOPPING } from './stopping.ts'
+import { STOPPING } from '../../stopping.ts'
 
 /**
  * The SDK's answers that stream, each written through an outbox: the SDK queues without end for a reader that has stopped.
@@ -20,11 +20,34 @@ export class GuardedStreams {
     this.#report = report
   }
 
-  guard(exchange: Exchange, { body }: Response): Response {
-    const reader = body!.getReader()
-    const outbox = this.#outboxes.open(exchange, false, () => void reader.cancel().catch(this.#report))
-    const running = this.#pump(reader, outbox, exchange)
-      .catch(this.#report)
+  get size(): number {
+    return this.#running.size
+  }
+
+  /** `answer`: of the SDK, as soon as there is one. `giveUp`: ends a call that has none yet; may be called after. */
+  guard(exchange: Exchange, answer: Response | Promise<Response>, giveUp: () => void = () => {}): Response {
+    let stop = giveUp
+    const outbox = this.#outboxes.open(exchange, false, () => stop())
+    // Bun 1.4.5 holds the headers back until there is a first byte.
+    if (!(answer instanceof Response)) outbox.push(': the answer will follow\n\n')
+    const pump = async (): Promise<void> => {
+      const response = answer instanceof Response ? answer : await answer
+      if (!isStream(response)) {
+        const json = await response.text()
+        if (json !== '') outbox.push(frameOf(json))
+      } else {
+        const reader = response.body!.getReader()
+        stop = () => void reader.cancel().catch(this.#report)
+        if (!outbox.open) stop()
+        await this.#pump(reader, outbox, exchange)
+      }
+      outbox.finish()
+    }
+    const running = pump()
+      .catch((error) => {
+        this.#report(error)
+        outbox.close('internal')
+      })
       .finally(() => this.#running.delete(running))
     this.#running.add(running)
     return new Response(outbox as unknown as BodyInit, { headers: streamHeaders() })
@@ -51,8 +74,11 @@ export class GuardedStreams {
     if (this.#closing && !isAnswer(last)) {
       outbox.push(messageFrame({ jsonrpc: '2.0', id: idOf(body), error: STOPPING }))
     }
-    outbox.finish()
   }
+}
+
+export function isStream({ headers }: Response): boolean {
+  return headers.get('content-type') === 'text/event-stream'
 }
 
 /** The SDK writes one message a chunk; an answer is one without a method. */

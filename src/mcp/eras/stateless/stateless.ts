@@ -3,18 +3,21 @@ import type { CloseReason } from '../../../core/close-reason.ts'
 import { HubError } from '../../../core/errors.ts'
 import type { Principal } from '../../../core/principal.ts'
 import { authInfoOf } from '../../asking.ts'
+import type { Carrier, Lasting } from '../../carrier.ts'
+import { STREAM_METHOD } from '../../events/events.ts'
 import type { Exchange } from '../../exchange.ts'
 import { fullResponse, idOf, refusalResponse } from '../../json-rpc.ts'
-import { streamHeaders } from '../../outboxes.ts'
+import { JSON_WITHIN_MS, streamHeaders } from '../../outboxes.ts'
 import type { Changed, Parts } from '../../parts.ts'
 import { protocolErrorOf } from '../../refusal.ts'
 import { CatalogueServer } from '../../server.ts'
+import { stoppingResponse } from '../../stopping.ts'
 import { type Acknowledgement, acknowledgementOf } from './acknowledgement.ts'
 import { type AskedUris, askedUris, isListen } from './asked-uris.ts'
-import { GuardedStreams } from './guarded-streams.ts'
+import { GuardedStreams, isStream } from './guarded-streams.ts'
 import { Listen, type ListenHost } from './listen.ts'
 import { Listens } from './listens.ts'
-import { stoppingResponse } from './stopping.ts'
+import { OpenedStreams } from './opened-streams.ts'
 
 /** The SDK's answer to a call that was ended under it; nobody else sends it. */
 const CLOSED_REQUEST = 499
@@ -29,6 +32,9 @@ export class Stateless {
   readonly #listening: McpHttpHandler
   readonly #streams: GuardedStreams
   readonly #host: ListenHost
+  readonly #opened = new OpenedStreams()
+  /** Requests that the SDK has not answered yet, and what answers them. */
+  readonly #asked = new Map<Request, CatalogueServer>()
   #lastFailure: Error | undefined
   #closed = false
 
@@ -37,7 +43,11 @@ export class Stateless {
     this.#parts = parts
     this.#host = { watching, listens: new Listens(clock), server: plan.catalogue }
     this.#streams = new GuardedStreams(outboxes, plan.report)
-    this.#calls = this.#handler(() => new CatalogueServer(plan, undefined))
+    this.#calls = this.#handler((request) => {
+      const server = new CatalogueServer(plan, undefined)
+      if (request) this.#asked.set(request, server)
+      return server
+    })
     // Of a request to listen the SDK asks a server for what it can do and never connects it: one does for all.
     const asked = new CatalogueServer(plan, undefined)
     this.#listening = this.#handler(() => asked)
@@ -47,8 +57,16 @@ export class Stateless {
     const { body } = exchange
     const id = idOf(body)
     if (id !== null && isListen(body)) return this.#listen(exchange, id)
-    const response = await this.#ask(this.#calls, exchange, body)
-    return isStream(response) ? this.#streams.guard(exchange, response) : response
+    if (id !== null && isEventStream(body)) return this.#streamEvents(exchange)
+    const answer = this.#ask(this.#calls, exchange, body)
+    const response = id === null ? await answer : await soon(answer)
+    if (response && !isStream(response)) return response
+    return this.#streams.guard(exchange, response ?? answer, () => this.#giveUp(exchange.request))
+  }
+
+  /** Requests that have no answer yet, about: one whose answer streams may count twice. */
+  get calls(): number {
+    return this.#asked.size + this.#streams.size
   }
 
   /** Each that asked for it is told, and no other. */
@@ -70,8 +88,13 @@ export class Stateless {
     await this.#streams.settled()
   }
 
-  #handler(factory: () => CatalogueServer): McpHttpHandler {
-    return createMcpHandler(factory, {
+  /** Of a call without an answer; what it does is aborted. */
+  #giveUp(request: Request): void {
+    this.#asked.get(request)?.close().catch(this.#parts.plan.report)
+  }
+
+  #handler(factory: (request: Request | undefined) => CatalogueServer): McpHttpHandler {
+    return createMcpHandler(({ requestInfo }) => factory(requestInfo), {
       legacy: 'reject',
       // The outboxes keep streams alive, with one timer for all; the hub's places bound how many there are.
       keepAliveMs: 0,
@@ -116,16 +139,56 @@ export class Stateless {
     }
   }
 
-  async #ask(handler: McpHttpHandler, exchange: Exchange, body: unknown): Promise<Response> {
-    if (this.#closed) return stoppingResponse(body)
-    const response = await handler.fetch(exchange.request, { parsedBody: body, authInfo: authInfoOf(exchange) })
-    if (response.status === CLOSED_REQUEST && this.#closed) return stoppingResponse(body)
+  /**
+   * The SDK checks the request and asks for the stream, which then goes past it into an outbox: its own queues without end,
+   * and would keep a server for each.
+   */
+  async #streamEvents(exchange: Exchange): Promise<Response> {
+    let stream: Lasting | undefined
+    const carrier: Carrier = {
+      take: (taken) => {
+        stream = taken
+      },
+    }
+    const response = await this.#ask(this.#calls, exchange, exchange.body, carrier)
+    if (!stream) return response
+    const lasting: Lasting = stream
+    // It ends with its credential, and says so: the outbox would be closed under it.
+    const principal = { ...exchange.principal, expires: undefined }
+    const outbox = this.#parts.outboxes.open({ ...exchange, principal }, false, () => lasting.close())
+    lasting.writeInto(outbox)
+    this.#opened.add(this.#parts.plan.events?.size ?? 0)
+    return new Response(outbox as unknown as BodyInit, { headers: streamHeaders() })
+  }
+
+  async #ask(handler: McpHttpHandler, exchange: Exchange, body: unknown, carrier?: Carrier): Promise<Response> {
+    if (this.#closed) return stoppingResponse(idOf(body))
+    const authInfo = authInfoOf(exchange, carrier)
+    const { request } = exchange
+    const response = await handler
+      .fetch(request, { parsedBody: body, authInfo })
+      .finally(() => this.#asked.delete(request))
+    if (response.status === CLOSED_REQUEST && this.#closed) return stoppingResponse(idOf(body))
     if (response.status === 500) this.#parts.plan.report(this.#lastFailure ?? new Error('MCP answered 500'))
     if (!isStream(response)) response.headers.set('cache-control', 'no-store')
     return response
   }
 }
 
-function isStream({ headers }: Response): boolean {
-  return headers.get('content-type') === 'text/event-stream'
+function isEventStream(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && 'method' in body && body.method === STREAM_METHOD
+}
+
+/** `undefined`: it takes longer than a document may. */
+async function soon(answer: Promise<Response>): Promise<Response | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), JSON_WITHIN_MS)
+    timer.unref()
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }

@@ -1,0 +1,58 @@
+import { version } from '../../package.json'
+import type { Access } from '../auth/access.ts'
+import type { PublishRate } from '../auth/publish-rate.ts'
+import type { Config } from '../config/config.ts'
+import type { EventTypes } from '../core/event-types.ts'
+import type { Hub } from '../core/hub.ts'
+import { systemClock } from '../daemon/clock.ts'
+import type { Answers } from '../http/answers.ts'
+import { hubCatalogue } from '../mcp/catalogue/hub-catalogue.ts'
+import { McpEvents } from '../mcp/events/events.ts'
+import { Mcp } from '../mcp/mcp.ts'
+
+export interface HubMcpOptions {
+  hub: Hub
+  access: Access
+  config: Config
+  eventTypes: EventTypes
+  publishRate: PublishRate
+  answers: Answers
+  report: (error: unknown) => void
+}
+
+/** All of MCP over one hub. Importing this loads the SDK: see `McpOnDemand`. */
+export function hubMcp({ hub, access, config, eventTypes, publishRate, answers, report }: HubMcpOptions): Mcp {
+  const { stream, limits, mcp } = config
+  const reading = answers.reading.bind(answers)
+  const catalogue = hubCatalogue({
+    hub,
+    clock: systemClock,
+    rate: publishRate,
+    pageTokens: () => access.pageTokens,
+    reading,
+    mode: () => access.mode,
+    version,
+  })
+  const events = new McpEvents({
+    hub,
+    clock: systemClock,
+    reading,
+    declared: eventTypes.declared,
+    profile: mcp.events.profile,
+    heartbeatMs: stream.heartbeatMs,
+    places: limits,
+  })
+  return new Mcp({
+    hub,
+    catalogue,
+    events,
+    clock: systemClock,
+    limits: {
+      ...stream,
+      sessions: limits.mcpSessions,
+      sessionsPerPrincipal: limits.mcpSessionsPerPrincipal,
+      sessionIdleMs: mcp.sessionIdleMs,
+    },
+    report,
+  })
+}

@@ -1,0 +1,48 @@
+import { ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server'
+import * as z from 'zod'
+import { quoted } from '../../core/suggest.ts'
+
+/** Absent and null are the same everywhere; members that are not here are let be (SEP-3415, both). */
+const milliseconds = z.int().min(0).nullish()
+
+const listParams = z.looseObject({ cursor: z.string().nullish() })
+
+const asked = {
+  name: z.string().min(1),
+  arguments: z.record(z.string(), z.unknown()).nullish(),
+  cursor: z.string().nullish(),
+  maxAgeMs: milliseconds,
+}
+
+const streamParams = z.looseObject(asked)
+
+const pollParams = z.looseObject({ ...asked, maxEvents: z.int().min(1).nullish(), timeoutMs: milliseconds })
+
+export type ListParams = z.output<typeof listParams>
+export type StreamParams = z.output<typeof streamParams>
+export type PollParams = z.output<typeof pollParams>
+
+export function listParamsOf(params: unknown): ListParams {
+  return checked(listParams, params)
+}
+
+export function streamParamsOf(params: unknown): StreamParams {
+  return checked(streamParams, params)
+}
+
+export function pollParamsOf(params: unknown): PollParams {
+  return checked(pollParams, params)
+}
+
+/** @throws ProtocolError -32602 */
+function checked<Params>(schema: z.ZodType<Params>, params: unknown): Params {
+  const result = schema.safeParse(params)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  const field = issue?.path.join('.') ?? ''
+  throw badParams(field, `The parameter ${quoted(field)} is not as the extension has it: ${issue?.message}.`)
+}
+
+export function badParams(field: string, sentence: string): ProtocolError {
+  return new ProtocolError(ProtocolErrorCode.InvalidParams, sentence, { field })
+}
