@@ -53,6 +53,18 @@ export const errorCodes = [
 
 export type ErrorCode = (typeof errorCodes)[number]
 
+/** Their words come from SQLite and the disk and may quote paths or SQL: for the operator's log line, not for clients. */
+export const logTroubles: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'log-failed',
+  'log-corrupt',
+  'log-newer',
+  'log-unwritable',
+  'log-locked',
+])
+
+/** What a client is told of a failure nobody foresaw. */
+export const SERVER_FAILED = 'The server failed; its log says why.'
+
 export interface ErrorDetails {
   /** RFC 6901 pointer into the input that was refused, for example `/3/topic`. */
   pointer?: string | undefined

@@ -1,4 +1,4 @@
-import { type ErrorCode, HubError } from '../core/errors.ts'
+import { type ErrorCode, HubError, logTroubles, SERVER_FAILED } from '../core/errors.ts'
 
 /** Exhaustive, so that a new code does not compile before it has a status. */
 export const statusOf: Record<ErrorCode, number> = {
@@ -74,9 +74,6 @@ export interface Problem {
 /** The body is not read to its end: without this the client could go on sending gigabytes into a kept-alive connection. */
 const leavesBodyUnread = new Set<ErrorCode>(['body-too-large', 'body-too-slow', 'event-too-large'])
 
-/** Their words come from SQLite and the disk and may quote paths or SQL: for the operator's log line, not for clients. */
-const logTroubles = new Set<ErrorCode>(['log-failed', 'log-corrupt', 'log-newer', 'log-unwritable', 'log-locked'])
-
 /** RFC 6750 section 3.1: no error where no credential was shown. */
 const challenged: Partial<Record<ErrorCode, string>> = {
   'credential-missing': '',
@@ -88,7 +85,6 @@ const challenged: Partial<Record<ErrorCode, string>> = {
 /** Where the refused client reads who issues tokens for what it asked for; `undefined`: nobody does. */
 export type MetadataUrl = () => string | undefined
 
-const FAILED = 'The server failed; its log says why.'
 const LOG_TROUBLE =
   'The event log failed or is not available, and the server’s log says why; ask again when it is back.'
 
@@ -120,7 +116,7 @@ export function problemResponse(
     title: titles[status] ?? 'Error',
     status,
     code: error.code,
-    detail: logTroubles.has(error.code) ? LOG_TROUBLE : status === 500 ? FAILED : error.message,
+    detail: logTroubles.has(error.code) ? LOG_TROUBLE : status === 500 ? SERVER_FAILED : error.message,
     ...(error.pointer === undefined ? {} : { pointer: error.pointer }),
   }
   return new Response(`${JSON.stringify(problem)}\n`, {
@@ -148,5 +144,5 @@ export function problemOf(error: unknown, report: (error: unknown) => void, meta
     return problemResponse(error, {}, metadata)
   }
   report(error)
-  return problemResponse(new HubError('internal', FAILED, { cause: error }))
+  return problemResponse(new HubError('internal', SERVER_FAILED, { cause: error }))
 }

@@ -1,5 +1,5 @@
 import { ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server'
-import { type ErrorCode, HubError } from '../core/errors.ts'
+import { type ErrorCode, HubError, logTroubles, SERVER_FAILED } from '../core/errors.ts'
 
 /** What the caller can do something about by asking differently; everything else is the server's. */
 const OF_THE_REQUEST = new Set<ErrorCode>([
@@ -20,18 +20,12 @@ const OF_THE_REQUEST = new Set<ErrorCode>([
   'credential-expired',
 ])
 
-/** Their words come from SQLite and the disk: for the operator. */
-const OF_THE_LOG = new Set<ErrorCode>(['log-failed', 'log-corrupt', 'log-newer', 'log-unwritable', 'log-locked'])
-
-/** Said of what nobody foresaw. */
-export const FAILED = 'The server failed; its log says why.'
-
 /** What a caller may know of any thrown value: a refusal of the hub as it is, of the rest that it failed. */
 export function refusalOf(error: unknown, report: (error: unknown) => void): HubError {
-  if (error instanceof HubError && error.code !== 'internal' && !OF_THE_LOG.has(error.code)) return error
+  if (error instanceof HubError && error.code !== 'internal' && !logTroubles.has(error.code)) return error
   report(error)
   const code = error instanceof HubError ? error.code : 'internal'
-  return new HubError(code, FAILED, { cause: error })
+  return new HubError(code, SERVER_FAILED, { cause: error })
 }
 
 /** The same as a JSON-RPC error: what is not a tool has no other way to say it. */

@@ -4,7 +4,7 @@ import type { Carrier, Lasting } from '../carrier.ts'
 import { messageFrame } from '../json-rpc.ts'
 import type { Outbox } from '../outbox.ts'
 import type { EventFeed } from './event-feed.ts'
-import { frameOf, type Notice, noticeOf, type Told, type Voice } from './told.ts'
+import { type Notice, noticeOf, type Told, toldFrame, type Voice } from './told.ts'
 
 /** Writes one thing; a promise when it has to wait for room. */
 type Write = (told: Told) => Promise<void> | undefined
@@ -54,12 +54,12 @@ export class EventStream implements Lasting {
     const write: Write = (told) => {
       const room = outbox.room()
       if (!room) {
-        outbox.push(frameOf(told, voice))
+        outbox.push(toldFrame(told, voice))
         return undefined
       }
       return room.then(() => {
         this.#options.feed.progress()
-        outbox.push(frameOf(told, voice))
+        outbox.push(toldFrame(told, voice))
       })
     }
     this.#run(write)

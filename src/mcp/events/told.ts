@@ -2,6 +2,7 @@ import { type RequestId, SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/
 import type { CloseReason } from '../../core/close-reason.ts'
 import { eventCursor, type StoredEvent } from '../../core/event.ts'
 import { closeRefusal } from '../catalogue/close-refusal.ts'
+import { frameOf, messageFrame } from '../json-rpc.ts'
 import type { ErrorNumbers } from './events-error.ts'
 import type { Occurrences } from './occurrence.ts'
 
@@ -44,15 +45,11 @@ export function noticeOf(told: Told, voice: Voice): Notice {
 }
 
 /** The same as one message of a stream of them. Of an event the part that all its readers share is made once. */
-export function frameOf(told: Told, voice: Voice): string {
-  if (told.kind !== 'event') return frame(JSON.stringify({ jsonrpc: '2.0', ...noticeOf(told, voice) }))
+export function toldFrame(told: Told, voice: Voice): string {
+  if (told.kind !== 'event') return messageFrame({ jsonrpc: '2.0', ...noticeOf(told, voice) })
   const occurrence = voice.occurrences.json(told.event)
   const rest = JSON.stringify({ cursor: eventCursor(told.event), _meta: { [SUBSCRIPTION_ID_META_KEY]: voice.id } })
-  return frame(`{"jsonrpc":"2.0","method":"${methodOf(told)}","params":${occurrence.slice(0, -1)},${rest.slice(1)}}`)
-}
-
-function frame(json: string): string {
-  return `event: message\ndata: ${json}\n\n`
+  return frameOf(`{"jsonrpc":"2.0","method":"${methodOf(told)}","params":${occurrence.slice(0, -1)},${rest.slice(1)}}`)
 }
 
 function methodOf({ kind }: Told): string {

@@ -1,8 +1,8 @@
 import type { JSONRPCErrorResponse, JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextprotocol/server'
 import type { CloseReason } from '../../../core/close-reason.ts'
+import { SERVER_FAILED } from '../../../core/errors.ts'
 import { STREAM_METHOD } from '../../events/events.ts'
 import { INTERNAL_ERROR, REFUSED, refusalResponse, UNKNOWN_SESSION } from '../../json-rpc.ts'
-import { FAILED } from '../../refusal.ts'
 import { STOPPING } from '../../stopping.ts'
 import { type Posted, refused } from './posted.ts'
 
@@ -95,5 +95,5 @@ export function endedBy(reason: CloseReason, id: RequestId): JSONRPCErrorRespons
 
 /** The answer to a call whose own answer cannot be written. */
 export function unwritable(id: RequestId): JSONRPCErrorResponse {
-  return { jsonrpc: '2.0', id, error: { code: INTERNAL_ERROR, message: FAILED } }
+  return { jsonrpc: '2.0', id, error: { code: INTERNAL_ERROR, message: SERVER_FAILED } }
 }
