@@ -1,15 +1,15 @@
 import { CatchUp } from './catch-up.ts'
 import type { Clock } from './clock.ts'
 import { type CloseReason, closeReasons } from './close-reason.ts'
-import { Connections, noRoom } from './connections.ts'
+import { noRoom } from './connections.ts'
 import { HubError } from './errors.ts'
 import type { Draft } from './event.ts'
 import type { EventLog, Receipt } from './event-log.ts'
 import { FanOut } from './fan-out.ts'
 import type { Filter } from './filter.ts'
 import { type HistoryPage, type HistoryQuery, type PageRoom, readHistory } from './history.ts'
-import type { Principal } from './principal.ts'
-import { round } from './round.ts'
+import { LOCAL, type Principal } from './principal.ts'
+import { Readers } from './readers.ts'
 import { type Begin, resolveStart, type Start } from './start.ts'
 import {
   type Reader,
@@ -53,6 +53,14 @@ export interface SubscribeRequest extends Pick<Reader, 'principal' | 'address'> 
 
 const SWEEP_MS = 1000
 
+/** Reads for the hub itself. */
+const HUB_ITSELF: Reader = Object.freeze({
+  principal: Object.freeze({ ...LOCAL, id: 'hub' }),
+  address: '',
+  endsAt: Number.POSITIVE_INFINITY,
+  endReason: 'max-age',
+})
+
 /**
  * Publish and fan-out in one process.
  *
@@ -71,8 +79,7 @@ export class Hub {
   readonly #tail: Tail
   readonly #catchUp: CatchUp
   readonly #fanOut: FanOut
-  readonly #subscriptions = new Map<string, Subscription>()
-  readonly #connections: Connections
+  readonly #readers: Readers
   readonly #host: SubscriptionHost & { now: number }
   readonly #undo: (() => void)[]
   #sequence = 0
@@ -96,7 +103,7 @@ export class Hub {
     this.#report = report
     this.#check = check
     this.#tail = tail
-    this.#connections = new Connections(limits)
+    this.#readers = new Readers(limits, clock)
     this.#catchUp = new CatchUp(log, tail, clock)
     this.#fanOut = new FanOut(clock, log.head)
     this.#host = {
@@ -117,7 +124,7 @@ export class Hub {
         this.#tail.forget(removal)
         this.#fanOut.forget(removal)
         this.#catchUp.forget(removal)
-        if (removal.erased) for (const subscription of this.#subscriptions.values()) subscription.forget(removal)
+        if (removal.erased) for (const subscription of this.#readers) subscription.forget(removal)
       }),
       log.onFailure(() => {
         this.#state = 'failed'
@@ -136,7 +143,7 @@ export class Hub {
   }
 
   get connections(): number {
-    return this.#subscriptions.size
+    return this.#readers.clients
   }
 
   /** Different filters that are subscribed to. */
@@ -174,13 +181,13 @@ export class Hub {
   refusal({ principal, address }: Pick<Reader, 'principal' | 'address'>): CloseReason | undefined {
     if (this.#state === 'failed') return 'log-failed'
     if (this.#state === 'draining') return 'draining'
-    return this.#connections.refusal(principal, address)
+    return this.#readers.connections.refusal(principal, address)
   }
 
   /** For those to whom `refusal` is an error. @throws HubError `overloaded`, which says the limit, `draining`, `log-failed` */
   requireRoom(reader: Pick<Reader, 'principal' | 'address'>): void {
     this.#requireOpen()
-    const refusal = this.#connections.refusal(reader.principal, reader.address)
+    const refusal = this.#readers.connections.refusal(reader.principal, reader.address)
     if (refusal) throw noRoom(refusal, this.retryMs(refusal))
   }
 
@@ -190,35 +197,36 @@ export class Hub {
    */
   occupy(reader: Pick<Reader, 'principal' | 'address'>): () => void {
     this.requireRoom(reader)
-    this.#connections.add(reader.principal, reader.address)
+    const { connections } = this.#readers
+    connections.add(reader.principal, reader.address)
     let occupied = true
     return () => {
-      if (occupied) this.#connections.remove(reader.principal, reader.address)
+      if (occupied) connections.remove(reader.principal, reader.address)
       occupied = false
     }
   }
 
   /** `filter` has been narrowed to the grants of `principal`: whatever it matches is delivered. */
   subscribe({ filter, start, principal, address }: SubscribeRequest): Subscription {
-    const id = `con_${(++this.#sequence).toString(36)}${Math.floor(this.#clock.random() * 1e9).toString(36)}`
-    const subscription = new Subscription(this.#host, id, this.#fanOut.audience(filter), {
-      principal,
-      address,
-      ...this.#end(principal),
-    })
-    this.#subscriptions.set(id, subscription)
-    this.#connections.add(principal, address)
-    this.#catchUp.enter()
-    const begin: Begin = (position, toldHorizon, deliveries) => subscription.start(position, toldHorizon, deliveries)
-    const wanted = (): boolean => subscription.state !== 'closed'
-    resolveStart(this.log, filter, start, begin, wanted)?.catch((error) => this.#fail(subscription, error))
-    return subscription
+    const subscription = this.#subscription(filter, { principal, address, ...this.#end(principal) })
+    this.#readers.addClient(subscription)
+    return this.#begin(subscription, start)
+  }
+
+  /**
+   * The same for the hub's own part that sends events somewhere: no connection, so that no cap counts it, and without an
+   * age. It waits as soon as it has taken, so that it is never taken for a stalled reader.
+   */
+  follow({ filter, start }: Pick<SubscribeRequest, 'filter' | 'start'>): Subscription {
+    const subscription = this.#subscription(filter, HUB_ITSELF)
+    this.#readers.addFollower(subscription)
+    return this.#begin(subscription, start)
   }
 
   /** Asks `judge` about the principal of every stream, and closes those it has a reason for. */
   async reconsider(judge: (principal: Principal) => CloseReason | undefined): Promise<void> {
     const verdicts = new Map<Principal, CloseReason | undefined>()
-    await this.#inTurns((subscription) => {
+    await this.#readers.visitClients((subscription) => {
       const { principal } = subscription.reader
       if (!verdicts.has(principal)) verdicts.set(principal, judge(principal))
       const reason = verdicts.get(principal)
@@ -238,7 +246,7 @@ export class Hub {
   retryMs(reason: CloseReason): number {
     const base = this.#limits.retryMs * (0.5 + this.#clock.random())
     // Many at once come back over as many milliseconds as there are, at a thousand a second.
-    const spread = closeReasons[reason].delay === 'spread' ? this.#clock.random() * this.#subscriptions.size : 0
+    const spread = closeReasons[reason].delay === 'spread' ? this.#clock.random() * this.#readers.size : 0
     return Math.round(base + spread)
   }
 
@@ -256,6 +264,19 @@ export class Hub {
   /** Releases what the hub registered. The log is its owner's to close. */
   close(): void {
     for (const undo of this.#undo) undo()
+  }
+
+  #subscription(filter: Filter, reader: Reader): Subscription {
+    const id = `con_${(++this.#sequence).toString(36)}${Math.floor(this.#clock.random() * 1e9).toString(36)}`
+    return new Subscription(this.#host, id, this.#fanOut.audience(filter), reader)
+  }
+
+  #begin(subscription: Subscription, start: Start | undefined): Subscription {
+    this.#catchUp.enter()
+    const begin: Begin = (position, toldHorizon, deliveries) => subscription.start(position, toldHorizon, deliveries)
+    const wanted = (): boolean => subscription.state !== 'closed'
+    resolveStart(this.log, subscription.filter, start, begin, wanted)?.catch((error) => this.#fail(subscription, error))
+    return subscription
   }
 
   /** Jittered, so that streams that were opened together do not end together. A clock that jumps moves no credential. */
@@ -288,8 +309,7 @@ export class Hub {
     if (to === 'catching-up') this.#catchUp.enter()
     else {
       if (!wasLive) this.#catchUp.leave()
-      this.#subscriptions.delete(subscription.id)
-      this.#connections.remove(subscription.reader.principal, subscription.reader.address)
+      this.#readers.remove(subscription)
       this.#fanOut.release(subscription.audience)
     }
   }
@@ -307,17 +327,13 @@ export class Hub {
     try {
       const horizon = (subscription: Subscription): number => this.log.horizon(subscription.audience.filter).offset
       this.#host.now = this.#clock.monotonic()
-      await this.#inTurns((subscription) => subscription.sweep(this.#host.now, this.#fanOut.done, horizon))
+      await this.#readers.visit((subscription) => subscription.sweep(this.#host.now, this.#fanOut.done, horizon))
     } finally {
       this.#sweeping = false
     }
   }
 
   #closeAll(reason: CloseReason): Promise<void> {
-    return this.#inTurns((subscription) => subscription.close(reason))
-  }
-
-  #inTurns(visit: (subscription: Subscription) => void): Promise<void> {
-    return round(this.#clock, this.#subscriptions.values(), visit)
+    return this.#readers.visit((subscription) => subscription.close(reason))
   }
 }
