@@ -15,9 +15,14 @@ const { values } = parseArgs({
 })
 process.exit(
   compile({
-    // Where the workers are found inside (src/storage/sqlite/worker-link.ts) follows from this root.
+    // Where the workers are found inside (src/storage/worker/worker-link.ts) follows from this root.
     root: 'src',
-    entries: ['src/index.ts', 'src/storage/sqlite/writer.worker.ts', 'src/storage/sqlite/reader.worker.ts'],
+    entries: [
+      'src/index.ts',
+      'src/storage/sqlite/writer.worker.ts',
+      'src/storage/sqlite/reader.worker.ts',
+      'src/storage/outlets/outlets.worker.ts',
+    ],
     outfile: resolve(values.outfile),
     target: values.target,
   }),

@@ -37,6 +37,8 @@ const exitCodes: Record<ErrorCode, number> = {
   'credential-invalid': FAILED,
   'credential-expired': FAILED,
   forbidden: FAILED,
+  'callback-failed': FAILED,
+  'too-many-webhooks': FAILED,
   overloaded: FAILED,
   'rate-limited': FAILED,
   'issuer-unavailable': FAILED,

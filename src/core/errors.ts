@@ -32,6 +32,9 @@ export const errorCodes = [
   'credential-invalid',
   'credential-expired',
   'forbidden',
+  // webhooks
+  'callback-failed',
+  'too-many-webhooks',
   // for now: the same request may succeed later
   'overloaded',
   'rate-limited',

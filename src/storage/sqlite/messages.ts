@@ -1,5 +1,4 @@
 import type { Generation } from '../../core/cursor.ts'
-import type { ErrorCode } from '../../core/errors.ts'
 import type { Horizon, ReadLimit, TopicsPage } from '../../core/event-log.ts'
 import type { Filter } from '../../core/filter.ts'
 import type { Retention } from '../retention.ts'
@@ -48,19 +47,5 @@ export interface ReadLastAnswer {
   position: number
 }
 
-export interface Failure {
-  code: ErrorCode
-  message: string
-  /** Where it came from in the worker, for the log line. */
-  stack?: string
-}
-
-/** One call on its way to a worker. */
-export interface Ask {
-  call: number
-  verb: string
-  ask: unknown
-}
-
-/** What a worker sends: the answer to a call, its refusal, or a step of retention that nobody asked for. */
-export type Told = { call: number; answer: unknown } | { call: number; failure: Failure } | { removed: Removed }
+/** What the writer tells without being asked: a step of retention or erasing. */
+export type WriterNews = Removed

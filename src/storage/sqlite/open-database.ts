@@ -1,16 +1,17 @@
 import type { Database } from 'bun:sqlite'
-import { chmodSync, closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
-import { HubError } from '../../core/errors.ts'
+import { chmodSync, closeSync, existsSync, openSync } from 'node:fs'
 import { Connection } from './connection.ts'
+import { checkHeader, type FileKind } from './file-header.ts'
 import { APPLICATION_ID, FORMAT, migrations, PAGE_SIZE, SCHEMA } from './schema.ts'
 
 /** A checkpoint every 16 MiB: smaller ones cost more in all, larger ones stall a commit for longer. */
 const CHECKPOINT_PAGES = 2_000
 const CACHE_KIB = 16 * 1024
 const MAX_WAL_BYTES = 64 * 1024 * 1024
-const HEADER_BYTES = 100
 /** For another program's lock: a commit waits this long for it. */
 export const BUSY_TIMEOUT_MS = 5_000
+
+export const EVENT_LOG: FileKind = { applicationId: APPLICATION_ID, format: FORMAT, what: 'an event log' }
 
 export interface OpenedDatabase {
   database: Database
@@ -23,7 +24,7 @@ export interface OpenedDatabase {
  */
 export function openDatabase(path: string, durability: 'full' | 'normal'): OpenedDatabase {
   closeSync(openSync(path, 'a', 0o600))
-  const format = checkHeader(path)
+  const format = checkHeader(path, EVENT_LOG)
   const warnings: string[] = []
   if (format !== undefined) checkContent(path)
   const database = new Connection(path)
@@ -39,36 +40,6 @@ export function openDatabase(path: string, durability: 'full' | 'normal'): Opene
   if (format === undefined) create(database)
   else if (format < FORMAT) warnings.push(migrate(database, path, format))
   return { database, warnings }
-}
-
-/** @returns the format, or `undefined` for a file that is still empty. */
-function checkHeader(path: string): number | undefined {
-  const size = statSync(path).size
-  const wal = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0
-  if (size === 0 && wal === 0) return undefined
-  const header = Buffer.alloc(HEADER_BYTES)
-  const file = openSync(path, 'r')
-  try {
-    readSync(file, header, 0, HEADER_BYTES, 0)
-  } finally {
-    closeSync(file)
-  }
-  // A crash before the first checkpoint leaves everything in the WAL: then SQLite has to judge.
-  if (size === 0) return FORMAT
-  // Layout: https://www.sqlite.org/fileformat.html, 1.3
-  if (header.toString('latin1', 0, 16) !== 'SQLite format 3\0') throw corrupt(path)
-  if (header.readUInt32BE(68) !== APPLICATION_ID) throw corrupt(path)
-  const format = header.readUInt32BE(60)
-  if (format > FORMAT) {
-    throw new HubError(
-      'log-newer',
-      `${path} has format ${format}, this program knows formats up to ${FORMAT}; start the newer mcp-sse that wrote it.`,
-    )
-  }
-  // While a WAL is there the file may lack pages that it holds.
-  const pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16)
-  if (wal === 0 && size < header.readUInt32BE(28) * pageSize) throw corrupt(path)
-  return format
 }
 
 /** Looks at both ends of everything through a connection that cannot write. A whole check would read every page. */
@@ -112,12 +83,4 @@ function freeName(path: string): string {
     const name = number === 1 ? path : `${path}.${number}`
     if (!existsSync(name)) return name
   }
-}
-
-export function corrupt(path: string, cause?: unknown): HubError {
-  return new HubError(
-    'log-corrupt',
-    `${path} is damaged or not an event log of mcp-sse, and was left as it is; restore a backup of it, or move it away.`,
-    { cause },
-  )
 }

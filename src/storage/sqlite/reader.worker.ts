@@ -1,12 +1,12 @@
 import { join } from 'node:path'
+import { answerCalls } from '../worker/worker-end.ts'
 import { EVENTS_FILE } from './directory.ts'
 import type { ReaderCalls } from './messages.ts'
 import { Reader } from './reader.ts'
-import { answerCalls } from './worker-end.ts'
 
 let reader: Reader | undefined
 
-answerCalls<ReaderCalls>({
+answerCalls<ReaderCalls>('event log', {
   open: ({ directory }) => {
     reader = new Reader(join(directory, EVENTS_FILE))
     return null

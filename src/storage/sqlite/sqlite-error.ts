@@ -1,28 +1,27 @@
 import { SQLiteError } from 'bun:sqlite'
 import { HubError } from '../../core/errors.ts'
 
-/** What an error means for the log: one of SQLite or the file system ends it, anything else is a mistake of ours. */
-export function toHubError(error: unknown): HubError {
+/**
+ * What an error means for what lies in the database: one of SQLite or the file system ends it, anything else is a mistake
+ * of ours. @param keeps `event log`
+ */
+export function toHubError(error: unknown, keeps = 'event log'): HubError {
   if (error instanceof HubError) return error
   const message = error instanceof Error ? error.message : String(error)
   if (isFull(error)) {
-    return new HubError('disk-full', 'The disk is full; free space or lower retention.max_bytes, then publish again.', {
+    return new HubError('disk-full', 'The disk is full; free space or lower retention.max_bytes, then try again.', {
       cause: error,
     })
   }
   if (isBusy(error)) {
-    return new HubError('overloaded', 'Another program holds the event log; end it, then ask again.', { cause: error })
+    return new HubError('overloaded', `Another program holds the ${keeps}; end it, then ask again.`, { cause: error })
   }
   if (!isOfDisk(error)) {
-    return new HubError(
-      'internal',
-      `The event log met an error of its own (${message}); report it with the log line.`,
-      {
-        cause: error,
-      },
-    )
+    return new HubError('internal', `The ${keeps} met an error of its own (${message}); report it with the log line.`, {
+      cause: error,
+    })
   }
-  return new HubError('log-failed', `The event log failed (${message}); check the disk and restart the hub.`, {
+  return new HubError('log-failed', `The ${keeps} failed (${message}); check the disk and restart the hub.`, {
     cause: error,
   })
 }

@@ -4,12 +4,14 @@ import type { StoredEvent } from '../../core/event.ts'
 import type { LastPage, ReadLimit, TopicsPage } from '../../core/event-log.ts'
 import type { Filter } from '../../core/filter.ts'
 import type { Group, GroupOutcome, Opened, Store, StoreListener, StorePage } from '../store.ts'
-import type { ReaderCalls, WriterCalls, WriterOpened, WriterOptions } from './messages.ts'
+import { WorkerLink } from '../worker/worker-link.ts'
+import type { ReaderCalls, WriterCalls, WriterNews, WriterOpened, WriterOptions } from './messages.ts'
 import { packDrafts, unpackEvents } from './packed-events.ts'
-import { WorkerLink } from './worker-link.ts'
 
-type Writer = WorkerLink<WriterCalls>
+type Writer = WorkerLink<WriterCalls, WriterNews>
 type Reader = WorkerLink<ReaderCalls>
+
+const KEEPS = 'The event log'
 
 /**
  * Events in a SQLite database, which this thread never touches: a writer and a reader worker do, so that a slow disk
@@ -24,8 +26,8 @@ export class SqliteStore implements Store {
   /** @throws HubError `log-locked`, `log-unwritable`, `log-corrupt`, `log-newer`, `disk-full`, `log-failed` */
   static async open(options: WriterOptions, warn: (message: string) => void): Promise<SqliteStore> {
     // Both at once: starting a thread is most of the time an opening takes.
-    const writer: Writer = new WorkerLink('writer')
-    const reader: Reader = new WorkerLink('reader')
+    const writer: Writer = new WorkerLink({ path: 'sqlite/writer', keeps: KEEPS })
+    const reader: Reader = new WorkerLink({ path: 'sqlite/reader', keeps: KEEPS })
     try {
       const opened = await writer.call('open', options)
       await reader.call('open', { directory: options.directory })
@@ -47,7 +49,7 @@ export class SqliteStore implements Store {
   }
 
   listen(listener: StoreListener): void {
-    this.#writer.onRemoved = (removed) => listener.removed(removed)
+    this.#writer.onNews = (removed) => listener.removed(removed)
     const failed = (error: HubError) => listener.failed(error)
     this.#writer.onFailed = failed
     this.#reader.onFailed = failed

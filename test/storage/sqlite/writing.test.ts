@@ -9,6 +9,7 @@ import { openLog } from '../../../src/storage/open.ts'
 import { draftOf } from '../../support/draft.ts'
 import { logOptions } from '../../support/log-options.ts'
 import { appendingProcess } from '../../support/log-process.ts'
+import { canMount, smallDisk } from '../../support/small-disk.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 
 const everything = parseFilter([], [])
@@ -167,28 +168,7 @@ test('an I/O error fails the log once, and everything that waits and comes after
   await log.close()
 }, 30_000)
 
-/** A file system of 3 MB that can really be full, or `undefined` where mounting is not allowed (it takes root). */
-function smallDisk(): { path: string; [Symbol.dispose](): void } | undefined {
-  const directory = tempDir()
-  const mount = Bun.spawnSync(['mount', '-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', directory.path])
-  if (!mount.success) directory[Symbol.dispose]()
-  return mount.success
-    ? {
-        path: directory.path,
-        [Symbol.dispose]: () => {
-          Bun.spawnSync(['umount', '--lazy', directory.path])
-          directory[Symbol.dispose]()
-        },
-      }
-    : undefined
-}
-
-const canMount = (() => {
-  using disk = smallDisk()
-  return disk !== undefined
-})()
-
-test.skipIf(!canMount)(
+test.skipIf(!canMount())(
   'a full disk refuses what does not fit, keeps what was stored, and takes more when there is room',
   async () => {
     using disk = smallDisk()!

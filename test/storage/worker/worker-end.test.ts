@@ -5,7 +5,7 @@ import { HubError } from '../../../src/core/errors.ts'
 import { RetentionGroups } from '../../../src/storage/retention.ts'
 import { SCHEMA } from '../../../src/storage/sqlite/schema.ts'
 import { TopicTable } from '../../../src/storage/sqlite/topic-table.ts'
-import { toFailure } from '../../../src/storage/sqlite/worker-end.ts'
+import { toFailure } from '../../../src/storage/worker/worker-end.ts'
 import { logOptions } from '../../support/log-options.ts'
 
 function thrownBy(run: () => unknown): unknown {
@@ -22,7 +22,7 @@ test.each<[string, () => unknown]>([
   ['the file system', () => readFileSync('/absent/file')],
 ])('an error of %s is a failure of the log', (_, run) => {
   const error = thrownBy(run) as Error
-  expect(toFailure(error)).toEqual({
+  expect(toFailure(error, 'event log')).toEqual({
     code: 'log-failed',
     message: expect.stringContaining(error.message),
     stack: error.stack!,
@@ -34,11 +34,14 @@ test.each<[string, () => unknown]>([
   ['a TypeError of the runtime, which has a code,', () => readFileSync({} as string)],
 ])('%s is a mistake of the program, whose stack is kept', (_, run) => {
   const error = thrownBy(run) as Error
-  expect(toFailure(error)).toMatchObject({ code: 'internal', stack: error.stack! })
+  expect(toFailure(error, 'event log')).toMatchObject({ code: 'internal', stack: error.stack! })
 })
 
 test('a refusal passes as it is', () => {
-  expect(toFailure(new HubError('disk-full', 'No room.'))).toEqual({ code: 'disk-full', message: 'No room.' })
+  expect(toFailure(new HubError('disk-full', 'No room.'), 'event log')).toEqual({
+    code: 'disk-full',
+    message: 'No room.',
+  })
 })
 
 test('an event whose topic is not there is damage, not an event of a topic without a name', () => {

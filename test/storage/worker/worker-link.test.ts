@@ -1,10 +1,10 @@
 import { expect, test } from 'bun:test'
 import type { HubError } from '../../../src/core/errors.ts'
 import type { ReaderCalls } from '../../../src/storage/sqlite/messages.ts'
-import { WorkerLink } from '../../../src/storage/sqlite/worker-link.ts'
+import { WorkerLink } from '../../../src/storage/worker/worker-link.ts'
 
 test('a mistake in a worker arrives as one, says where in the worker it was made, and leaves the link usable', async () => {
-  const link = new WorkerLink<ReaderCalls>('reader')
+  const link = new WorkerLink<ReaderCalls>({ path: 'sqlite/reader', keeps: 'The event log' })
   const failures: HubError[] = []
   link.onFailed = (error) => void failures.push(error)
   // Nothing was opened.

@@ -1,6 +1,5 @@
-import type { Removed } from '../store.ts'
+import { toHubError } from '../sqlite/sqlite-error.ts'
 import type { Ask, Failure, Told } from './messages.ts'
-import { toHubError } from './sqlite-error.ts'
 
 type Handlers<C extends Record<keyof C, { ask: unknown; answer: unknown }>> = {
   [V in keyof C]: (ask: C[V]['ask']) => C[V]['answer'] | Promise<C[V]['answer']>
@@ -8,8 +7,14 @@ type Handlers<C extends Record<keyof C, { ask: unknown; answer: unknown }>> = {
 
 declare const self: Worker
 
-/** The worker's end: answers calls in order; an answer that is a promise lets later calls go first. */
-export function answerCalls<C extends Record<keyof C, { ask: unknown; answer: unknown }>>(handlers: Handlers<C>): void {
+/**
+ * The worker's end: answers calls in order; an answer that is a promise lets later calls go first.
+ * @param keeps what it keeps, for sentences: `event log`
+ */
+export function answerCalls<C extends Record<keyof C, { ask: unknown; answer: unknown }>>(
+  keeps: string,
+  handlers: Handlers<C>,
+): void {
   self.onmessage = ({ data }: MessageEvent<Ask>) => {
     const { call, verb, ask } = data
     try {
@@ -17,26 +22,26 @@ export function answerCalls<C extends Record<keyof C, { ask: unknown; answer: un
       if (answer instanceof Promise) {
         answer.then(
           (value) => tell({ call, answer: value }),
-          (error) => tell({ call, failure: toFailure(error) }),
+          (error) => tell({ call, failure: toFailure(error, keeps) }),
         )
       } else {
         tell({ call, answer })
       }
     } catch (error) {
-      tell({ call, failure: toFailure(error) })
+      tell({ call, failure: toFailure(error, keeps) })
     }
   }
 }
 
-export function tellRemoved(removed: Removed): void {
-  tell({ removed })
+export function tellNews(news: unknown): void {
+  tell({ news })
 }
 
 function tell(told: Told): void {
   self.postMessage(told)
 }
 
-export function toFailure(error: unknown): Failure {
-  const { code, message, cause } = toHubError(error)
+export function toFailure(error: unknown, keeps: string): Failure {
+  const { code, message, cause } = toHubError(error, keeps)
   return cause instanceof Error && cause.stack !== undefined ? { code, message, stack: cause.stack } : { code, message }
 }

@@ -1,5 +1,4 @@
 import { HubError } from '../../core/errors.ts'
-import type { Removed } from '../store.ts'
 import type { Ask, Failure, Told } from './messages.ts'
 
 type Calls = Record<string, { ask: unknown; answer: unknown }>
@@ -9,24 +8,34 @@ interface Pending {
   reject(error: HubError): void
 }
 
+export interface WorkerPlace {
+  /** Below `src/storage`, without `.worker.ts`; `packaging/build.ts` names it too. */
+  path: string
+  /** What it keeps, as sentences begin: `The event log`. */
+  keeps: string
+}
+
 /** The main thread's end of a worker: calls are carried out in order, each with one answer. */
-export class WorkerLink<C extends object> {
+export class WorkerLink<C extends object, News = never> {
   readonly #worker: Worker
+  readonly #keeps: string
   readonly #pending = new Map<number, Pending>()
   #calls = 0
   #closed = false
   #failure: HubError | undefined
-  onRemoved: (removed: Removed) => void = () => {}
+  onNews: (news: News) => void = () => {}
   onFailed: (error: HubError) => void = () => {}
 
-  constructor(name: 'writer' | 'reader') {
-    this.#worker = new Worker(workerUrl(name))
+  constructor({ path, keeps }: WorkerPlace) {
+    const name = path.slice(path.lastIndexOf('/') + 1)
+    this.#keeps = keeps
+    this.#worker = new Worker(workerUrl(path))
     this.#worker.onmessage = ({ data }: MessageEvent<Told>) => this.#receive(data)
     this.#worker.onerror = (event) => {
       event.preventDefault()
-      this.#fail(`The event log's ${name} stopped: ${event.message}`)
+      this.#fail(`${keeps}'s ${name} stopped: ${event.message}`)
     }
-    this.#worker.addEventListener('close', () => this.#fail(`The event log's ${name} ended.`))
+    this.#worker.addEventListener('close', () => this.#fail(`${keeps}'s ${name} ended.`))
   }
 
   call<V extends keyof C & string>(verb: V, ask: (C & Calls)[V]['ask']): Promise<(C & Calls)[V]['answer']> {
@@ -41,13 +50,13 @@ export class WorkerLink<C extends object> {
   /** Ends the thread; what has not been answered never will be. */
   end(): void {
     this.#closed = true
-    this.#reject(new HubError('log-closed', 'The event log was closed; ask again when the hub is back.'))
+    this.#reject(new HubError('log-closed', `${this.#keeps} was closed; ask again when the hub is back.`))
     this.#worker.terminate()
   }
 
   #receive(told: Told): void {
-    if ('removed' in told) {
-      this.onRemoved(told.removed)
+    if ('news' in told) {
+      this.onNews(told.news as News)
       return
     }
     const pending = this.#pending.get(told.call)
@@ -78,9 +87,9 @@ function toError({ code, message, stack }: Failure): HubError {
   return error
 }
 
-// From source the worker lies beside this file; `bun build --compile` (1.4.5) keeps workers under their path below
-// src/ and puts this module at the root, so `new URL('./x', import.meta.url)` differs.
-function workerUrl(name: string): string {
+// From source workers lie beside this folder; `bun build --compile` (1.4.5) keeps them under their path below src/ and
+// puts this module at the root, so `new URL('../x', import.meta.url)` differs.
+function workerUrl(path: string): string {
   const fromSource = import.meta.url.endsWith('.ts')
-  return new URL(fromSource ? `./${name}.worker.ts` : `./storage/sqlite/${name}.worker.js`, import.meta.url).href
+  return new URL(fromSource ? `../${path}.worker.ts` : `./storage/${path}.worker.js`, import.meta.url).href
 }
