@@ -11,10 +11,11 @@ const mayImport: Record<string, readonly string[]> = {
   config: ['core'],
   auth: ['core'],
   daemon: ['core'],
+  webhooks: ['core'],
   page: [],
-  mcp: ['core', 'sse', 'auth'],
-  http: ['core', 'sse', 'auth', 'mcp', 'page'],
-  cli: ['core', 'config', 'auth', 'mcp', 'http', 'storage/open.ts', 'daemon', 'schemas', 'sse'],
+  mcp: ['core', 'sse', 'auth', 'webhooks'],
+  http: ['core', 'sse', 'auth', 'webhooks', 'mcp', 'page'],
+  cli: ['core', 'config', 'auth', 'webhooks', 'mcp', 'http', 'storage/open.ts', 'daemon', 'schemas', 'sse'],
   'index.ts': ['cli'],
 }
 

@@ -96,6 +96,23 @@ export class Access {
     return authority.judge(principal)
   }
 
+  /**
+   * Whether what `principal` leaves behind may stay when its request is over. Not of pages from elsewhere, and not of
+   * everyone who can reach a hub that is open to all: it would send to wherever anybody likes.
+   */
+  isLasting(principal: Principal): boolean {
+    const { authority, settings } = this.#state
+    if (principal.credential === ONLOOKER.credential || (authority.open && settings.open)) return false
+    return authority.isLasting(principal)
+  }
+
+  /**
+   * Who a principal of earlier is now, if what it leaves behind may stay. @throws CredentialError `issuer-unavailable`
+   */
+  async standing(principal: Principal): Promise<Principal | undefined> {
+    return this.isLasting(principal) ? this.#state.authority.standing(principal) : undefined
+  }
+
   /** Host, proxy and origin. Never throws. */
   pass(asked: Asked): Passage {
     return this.#state.rule.pass(asked)

@@ -101,6 +101,23 @@ export class Authority {
     return same ? undefined : 'grants-changed'
   }
 
+  /**
+   * Who `principal` is now, recognised by this or an earlier authority, also before a restart; `undefined`: nobody any more.
+   * @throws CredentialError `issuer-unavailable` when the issuer's keys are needed for it and not there
+   */
+  async standing(principal: Principal): Promise<Principal | undefined> {
+    // After a restart the keys of the issuer are not there before someone asks for them.
+    await this.#tokens?.lookFor(principal.credential)
+    const now = this.#standing(principal)
+    const isOver = now?.expires !== undefined && this.#now() >= now.expires
+    return now?.id === principal.id && !isOver ? now : undefined
+  }
+
+  /** Whether what `principal` leaves behind may stay when its request is over: a ticket is a page's, for as long as that is open. */
+  isLasting(principal: Principal): boolean {
+    return !principal.credential.startsWith(TICKET) && principal.credential !== this.#anonymous.credential
+  }
+
   /** @throws HubError as `Tickets.issue`, and for an asker that is a ticket or has been revoked since it was recognised */
   async issueTicket(asker: Principal, wanted: TicketRequest): Promise<{ ticket: string; expires: number }> {
     if (isTicketHolder(asker)) {

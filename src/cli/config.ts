@@ -5,6 +5,7 @@ import { configuredAccess } from './configured-access.ts'
 import { eventTypesOf } from './event-types.ts'
 import { DONE } from './exit.ts'
 import { usageFailure } from './failure.ts'
+import { forwardsOf } from './forwards.ts'
 import type { Configure } from './verb.ts'
 
 interface PrintOptions {
@@ -21,6 +22,7 @@ export const configureConfig: Configure = (command, io, finish) => {
     const { warnings, file } = loaded
     configuredAccess(loaded)
     await eventTypesOf(loaded)
+    forwardsOf(loaded)
     for (const warning of warnings) await io.stderr.write(`mcp-sse: ${warning}\n`)
     await io.stdout.write(`The configuration is ok (${file ? `file ${file}` : 'no file'}).\n`)
     finish(DONE)

@@ -22,6 +22,11 @@ const USES = {
   subscribe: 'subscribe <pattern>',
   topics: 'topics',
   stdio: 'stdio',
+  'webhooks list': 'webhooks list',
+  'webhooks show': 'webhooks show <id>',
+  'webhooks disable': 'webhooks disable <id>',
+  'webhooks enable': 'webhooks enable <id>',
+  'webhooks redeliver': 'webhooks redeliver <id> --event <cursor>',
 } as const
 
 export type HubVerb = keyof typeof USES
@@ -142,6 +147,9 @@ function parseProblem(text: string): { detail: string; code: string; pointer: st
 function hintFor(status: number, { verb, url }: HubClient): string {
   if (status === 401 || status === 403) return `MCP_SSE_KEY=<key> mcp-sse ${USES[verb]} --url ${url}`
   if (status === 429 || status >= 500) return `curl ${url}/readyz`
+  if (verb.startsWith('webhooks ')) {
+    return status === 404 ? `mcp-sse webhooks list --url ${url}` : `mcp-sse ${verb} --help`
+  }
   return 'mcp-sse --help'
 }
 

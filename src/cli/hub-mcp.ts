@@ -8,20 +8,24 @@ import { systemClock } from '../daemon/clock.ts'
 import type { Answers } from '../http/answers.ts'
 import { hubCatalogue } from '../mcp/catalogue/hub-catalogue.ts'
 import { McpEvents } from '../mcp/events/events.ts'
+import { OfferedTypes } from '../mcp/events/offered-types.ts'
 import { Mcp } from '../mcp/mcp.ts'
+import type { WebhooksOnDemand } from '../webhooks/on-demand.ts'
 
 export interface HubMcpOptions {
   hub: Hub
   access: Access
   config: Config
   eventTypes: EventTypes
+  webhooks: WebhooksOnDemand
   publishRate: PublishRate
   answers: Answers
   report: (error: unknown) => void
 }
 
 /** All of MCP over one hub. Importing this loads the SDK: see `McpOnDemand`. */
-export function hubMcp({ hub, access, config, eventTypes, publishRate, answers, report }: HubMcpOptions): Mcp {
+export function hubMcp(options: HubMcpOptions): Mcp {
+  const { hub, access, config, eventTypes, webhooks, publishRate, answers, report } = options
   const { stream, limits, mcp } = config
   const reading = answers.reading.bind(answers)
   const catalogue = hubCatalogue({
@@ -37,7 +41,8 @@ export function hubMcp({ hub, access, config, eventTypes, publishRate, answers, 
     hub,
     clock: systemClock,
     reading,
-    declared: eventTypes.declared,
+    types: new OfferedTypes(eventTypes.declared),
+    webhooks: { desk: () => webhooks.get(), lasting: (principal) => access.isLasting(principal) },
     profile: mcp.events.profile,
     heartbeatMs: stream.heartbeatMs,
     places: limits,

@@ -114,7 +114,7 @@ function withoutValues(message: string): string {
   return message
     .replace(/^(error: unknown option '[^'=]*)=.*'/s, "$1'")
     .replace(/^(error: too many arguments.* but got \d+): .*\.$/s, '$1.')
-    .replaceAll(/\b(?:mcpsse_|eyJ)[\w.-]{16,}/g, '…')
+    .replaceAll(/\b(?:(?:mcpsse_|eyJ)[\w.-]{16,}|whsec_[\w+/=-]{16,})/g, '…')
 }
 
 function capital(text: string): string {

@@ -9,10 +9,12 @@ import { StopSignal } from '../daemon/stop-signal.ts'
 import { temporaryTicketKey, ticketKey } from '../daemon/ticket-key.ts'
 import { type Listeners, listen } from '../http/listen.ts'
 import type { McpOnDemand } from '../mcp/on-demand.ts'
-import { openLog } from '../storage/open.ts'
+import { openLog, outletsExist } from '../storage/open.ts'
+import { WebhooksOnDemand } from '../webhooks/on-demand.ts'
 import { accessSettings, namingSource } from './access-settings.ts'
 import { eventTypesOf } from './event-types.ts'
 import { DONE, IO_ERROR } from './exit.ts'
+import type { HubWebhooksOptions } from './hub-webhooks.ts'
 import type { Io } from './io.ts'
 import { Reload, type ReloadOptions } from './reload.ts'
 import { serverOf } from './server.ts'
@@ -53,6 +55,7 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
   let listeners: Listeners | undefined
   let hub: Hub | undefined
   let mcp: McpOnDemand | undefined
+  let webhooks: WebhooksOnDemand | undefined
   let exitCode = DONE
   const failed = Promise.withResolvers<void>()
   log.onFailure((error) => {
@@ -70,9 +73,12 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
     const limits = { ...config.stream, ...config.limits, pendingEvents: PENDING_EVENTS, tailBytes: TAIL_BYTES }
     const check = eventTypes.check.bind(eventTypes)
     hub = await Hub.open({ log, clock: systemClock, limits, report, check })
-    const server = serverOf({ hub, access, config, eventTypes, lines, report })
+    const parts = { loaded, access, hub, ticketSecret, lines }
+    webhooks = webhooksOf({ ...parts, eventTypes, report })
+    if (hasWebhooks(config)) await webhooks.get()
+    const server = serverOf({ hub, access, config, eventTypes, webhooks, lines, report })
     mcp = server.mcp
-    reload.resolve(reloading({ loaded, load, access, hub, mcp, ticketSecret, lines }))
+    reload.resolve(reloading({ ...parts, load, mcp, webhooks }))
     listeners = await listen({
       app: server.app,
       hosts: config.hosts,
@@ -85,10 +91,30 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
     await Promise.race([Bun.sleep(config.drain.delayMs), failed.promise])
   } finally {
     ignoreReloads()
-    await end({ hub, mcp, listeners }, config.drain.timeoutMs)
+    await end({ hub, mcp, webhooks, listeners }, config.drain.timeoutMs)
     await log.close()
   }
   return exitCode
+}
+
+/** They are loaded when they are first needed, which may be now. */
+function hasWebhooks({ durability, dataDir, forwards }: LoadedConfig['config']): boolean {
+  return forwards.length > 0 || (durability !== 'memory' && outletsExist(dataDir))
+}
+
+function webhooksOf(options: HubWebhooksOptions): WebhooksOnDemand {
+  const { config } = options.loaded
+  if (config.webhooks.allowLoopback) {
+    options.lines.warn(
+      'webhooks.allow_loopback is on: whoever may subscribe can have this hub POST to programs of this machine. For development only.',
+    )
+  }
+  return new WebhooksOnDemand(async () => (await import('./hub-webhooks.ts')).hubWebhooks(options))
+}
+
+async function checkForwards(loaded: LoadedConfig): Promise<void> {
+  const { forwardsOf } = await import('./forwards.ts')
+  forwardsOf(loaded)
 }
 
 interface Reloading {
@@ -97,21 +123,25 @@ interface Reloading {
   access: Access
   hub: Hub
   mcp: McpOnDemand
+  webhooks: WebhooksOnDemand
   ticketSecret: Uint8Array
   lines: LogLines
 }
 
-function reloading({ loaded, load, access, hub, mcp, ticketSecret, lines }: Reloading): () => Promise<void> {
+function reloading(options: Reloading): () => Promise<void> {
+  const { loaded, load, access, hub, mcp, webhooks, ticketSecret, lines } = options
   const reload = new Reload({
     loaded,
     load,
     apply: async (next, closed) => {
-      // Only a start takes event types over, and what it would refuse is refused here.
+      // Only a start takes these over, and what it would refuse is refused here.
       if (!Bun.deepEquals(next.config.eventTypes, loaded.config.eventTypes)) await eventTypesOf(next)
+      if (!Bun.deepEquals(next.config.forwards, loaded.config.forwards)) await checkForwards(next)
       namingSource(next, () => access.replace(accessSettings(next.config, ticketSecret, closed)))
       const judge = access.judge.bind(access)
       await hub.reconsider(judge)
       await mcp.reconsider(judge)
+      await (await webhooks.begun())?.reconsider()
     },
     lines,
   })
@@ -130,14 +160,16 @@ function reportTo(lines: LogLines): (error: unknown) => void {
 interface Running {
   hub: Hub | undefined
   mcp: McpOnDemand | undefined
+  webhooks: WebhooksOnDemand | undefined
   listeners: Listeners | undefined
 }
 
 /** Streams are told before their sockets are closed; what does not go in time is cut off. */
-async function end({ hub, mcp, listeners }: Partial<Running>, timeoutMs: number): Promise<void> {
+async function end({ hub, mcp, webhooks, listeners }: Partial<Running>, timeoutMs: number): Promise<void> {
   const answered = listeners?.stop()
   // First the hub: a call of MCP that waits at it is answered with the place to go on from.
   await hub?.drain()
+  const sent = (await webhooks?.begun())?.stop(timeoutMs)
   await mcp?.drain()
   // A timer that is left would keep the process for the rest of its time.
   let late: ReturnType<typeof setTimeout> | undefined
@@ -147,6 +179,7 @@ async function end({ hub, mcp, listeners }: Partial<Running>, timeoutMs: number)
   await Promise.race([answered, patience])
   clearTimeout(late)
   await listeners?.cutOff()
+  await sent
   mcp?.close()
   hub?.close()
 }

@@ -10,6 +10,7 @@ import type { LogLines } from '../daemon/log-lines.ts'
 import { Answers } from '../http/answers.ts'
 import { createApp } from '../http/app.ts'
 import { McpOnDemand } from '../mcp/on-demand.ts'
+import type { WebhooksOnDemand } from '../webhooks/on-demand.ts'
 
 const IDLE_TIMEOUT_S = { least: 60, most: 255 }
 /** Memory for what requests read from the log, all together. */
@@ -20,6 +21,7 @@ export interface ServerOptions {
   access: Access
   config: Config
   eventTypes: EventTypes
+  webhooks: WebhooksOnDemand
   lines: LogLines
   report: (error: unknown) => void
 }
@@ -31,14 +33,15 @@ export interface HubServer {
 }
 
 /** All that is served over one hub. Servers of several addresses share who may come in, how fast they publish, sessions and rooms. */
-export function serverOf({ hub, access, config, eventTypes, lines, report }: ServerOptions): HubServer {
+export function serverOf(options: ServerOptions): HubServer {
+  const { hub, access, config, eventTypes, webhooks, lines, report } = options
   const { stream, limits } = config
   const publishRate = new PublishRate({ perSecond: limits.publishRate, now: systemClock.monotonic })
   const refusals = new Refusals(lines.warn, systemClock.monotonic)
   const answers = new Answers(ANSWER_BYTES)
   const mcp = new McpOnDemand(async () => {
     const { hubMcp } = await import('./hub-mcp.ts')
-    return hubMcp({ hub, access, config, eventTypes, publishRate, answers, report })
+    return hubMcp({ hub, access, config, eventTypes, webhooks, publishRate, answers, report })
   })
   const heartbeatS = Math.ceil(stream.heartbeatMs / 1000)
   const app = () =>
@@ -46,6 +49,7 @@ export function serverOf({ hub, access, config, eventTypes, lines, report }: Ser
       hub,
       access,
       mcp: () => mcp.get(),
+      webhooks: () => webhooks.get(),
       publishRate,
       refusals,
       answers,

@@ -23,6 +23,11 @@ export function allVerbs(): Verb[] {
       load: async () => (await import('./topics.ts')).configureTopics,
     },
     {
+      synopsis: 'webhooks',
+      summary: 'see and steer what the hub sends by itself, and receive it here',
+      load: async () => (await import('./webhooks.ts')).configureWebhooks,
+    },
+    {
       synopsis: 'stdio',
       summary: 'connect an MCP client that only starts local programs to a hub',
       load: async () => (await import('./stdio.ts')).configureStdio,

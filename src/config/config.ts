@@ -33,6 +33,28 @@ export interface ConfiguredEventType {
   filters: Readonly<Record<string, string>>
 }
 
+export interface ConfiguredForward {
+  /** No name twice. */
+  name: string
+  /** Patterns, at least one. */
+  topics: readonly string[]
+  /** Types and prefixes such as `order.*`; none: every type. */
+  types: readonly string[]
+  /** http or https; whether it may be sent to is not looked at here. */
+  url: string
+  /** Names in lower case; none of those the hub writes itself. */
+  headers: Readonly<Record<string, string>>
+  /** A template, not looked at here; `undefined`: the event as JSON. */
+  body: string | undefined
+  /** `whsec_…`, 24 to 64 bytes. */
+  secret: string | undefined
+  bearer: string | undefined
+  /** http and addresses that are not public are fine for this URL. */
+  private: boolean
+  /** POSTs under way at most; with one they come in order. */
+  atOnce: number
+}
+
 export interface AuthConfig {
   open: boolean
   key: string | undefined
@@ -85,6 +107,7 @@ export interface Config {
   }
   /** No name twice. */
   eventTypes: readonly ConfiguredEventType[]
+  forwards: readonly ConfiguredForward[]
   auth: AuthConfig
   limits: {
     connections: number
@@ -97,8 +120,15 @@ export interface Config {
     /** CIDR ranges and addresses. */
     trustedProxies: readonly string[]
     pendingBytes: number
+    webhooks: number
+    webhooksPerPrincipal: number
   }
   mcp: { sessionIdleMs: number; events: Settings['mcp']['events'] }
+  webhooks: {
+    allowLoopback: boolean
+    /** Host names in lower case. */
+    eventsOnly: readonly string[]
+  }
   drain: { delayMs: number; timeoutMs: number }
 }
 
@@ -108,8 +138,14 @@ export interface MachineDefaults {
   connections: number
 }
 
-export function configFrom(settings: Settings, machine: MachineDefaults, cwd: string): Config {
-  const { retention, stream, limits, mcp, drain } = settings
+/** @param forwards those of `settings`, with what their files hold */
+export function configFrom(
+  settings: Settings,
+  forwards: readonly ConfiguredForward[],
+  machine: MachineDefaults,
+  cwd: string,
+): Config {
+  const { retention, stream, limits, mcp, webhooks, drain } = settings
   return {
     port: settings.port,
     hosts: settings.host,
@@ -145,6 +181,7 @@ export function configFrom(settings: Settings, machine: MachineDefaults, cwd: st
       payloadSchema: type.payload_schema,
       filters: type.filters ?? {},
     })),
+    forwards,
     auth: authFrom(settings.auth, cwd),
     limits: {
       connections: limits.connections ?? machine.connections,
@@ -155,8 +192,11 @@ export function configFrom(settings: Settings, machine: MachineDefaults, cwd: st
       publishRate: limits.publish_rate,
       trustedProxies: limits.trusted_proxies,
       pendingBytes: limits.pending_bytes,
+      webhooks: limits.webhooks,
+      webhooksPerPrincipal: limits.webhooks_per_principal,
     },
     mcp: { sessionIdleMs: mcp.session_idle, events: mcp.events },
+    webhooks: { allowLoopback: webhooks.allow_loopback, eventsOnly: webhooks.events_only },
     drain: { delayMs: drain.delay, timeoutMs: drain.timeout },
   }
 }

@@ -9,6 +9,7 @@ import { defaultDataDir, type RunMode } from './data-dir.ts'
 import { descriptorLimit } from './descriptors.ts'
 import { environmentSettings, parseEnvFile } from './environment.ts'
 import { findConfigFile, readConfigFile, readSettingsText } from './file.ts'
+import { readForwards } from './forwards.ts'
 import { configKeys, type Key } from './keys.ts'
 import { readableWarning } from './readable.ts'
 import type { Settings } from './schema.ts'
@@ -106,14 +107,17 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   const { values, problems: refused } = checkValues(keys, settings)
   problems.push(...refused)
   if (problems.length > 0) throw new HubError('invalid-config', problems.join('\n'))
+  const from = (key: string) => settings.get(key)?.origin ?? 'default'
+  const { forwards, ...said } = readForwards(values.forward, { at: from('forward'), cwd, env })
+  problems.push(...said.problems)
+  warnings.push(...said.warnings)
 
   const descriptors = 'descriptors' in sources ? sources.descriptors : descriptorLimit(platform)
   const machine: MachineDefaults = {
     dataDir: defaultDataDir(sources.mode, env, platform),
     connections: Math.min(MOST_CONNECTIONS, Math.max(1, Math.floor(0.8 * (descriptors ?? Number.POSITIVE_INFINITY)))),
   }
-  const config = configFrom(values, machine, cwd)
-  const from = (key: string) => settings.get(key)?.origin ?? 'default'
+  const config = configFrom(values, forwards, machine, cwd)
   problems.push(...impossibleCombinations(config, { descriptors, closed }, from))
   if (problems.length > 0) throw new HubError('invalid-config', problems.join('\n'))
 

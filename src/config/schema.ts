@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { apiKeys, bearerKey, claimText, cookieName, keySet, signingSecrets } from './credential-value.ts'
 import { eventTypes } from './event-type-value.ts'
+import { forwards, hostNames } from './forward-value.ts'
 import { hostHeaders, hosts, origins, publicUrl, ranges } from './network-value.ts'
 import { boolean, choice, duration, integer, type KeyMeta, path, pattern, patterns, size, tables } from './value.ts'
 
@@ -80,6 +81,12 @@ export const configSchema = z.strictObject({
       'Kinds of events that agents are told of and may ask for (MCP Events): data published to a topic and type of one has to fit its `payload_schema` (JSON Schema 2020-12, of type object), and each of `filters` is an argument compared with one place in the data.',
     example:
       '[{ name = "build.finished", description = "A build has ended.", topic = "builds/**", type = "build.finished", payload_schema = { type = "object", required = ["branch"], properties = { branch = { type = "string" } } }, filters = { branch = "/branch" } }]',
+  }),
+  forward: key(forwards(), '[]', {
+    description:
+      'Where events are sent on to by the hub itself, each by one POST that is tried again until it is taken: `topic` is a pattern or a list of them, `body` a template, `secret` (whsec_…) signs, `bearer` is sent, `private` admits http and addresses of the own machine and network, `at_once` (1) is how many may be under way: with one they arrive in order. `secret_file` and `bearer_file` name files with them.',
+    example:
+      '[{ name = "chat", topic = "alerts/**", url = "https://chat.example/hooks/1", body = \'{"text": "{{topic}}: {{data}}"}\' }]',
   }),
   retention: z.strictObject({
     max_age: key(retentionMaxAge, '7d', { description: 'Events older than this are dropped.' }),
@@ -220,6 +227,12 @@ export const configSchema = z.strictObject({
       description:
         'The same for one key or token subject; the one idle longest makes room. Without a credential this does not count.',
     }),
+    webhooks: key(integer({ min: 1, max: 100_000 }), '10000', {
+      description: 'Webhook subscriptions (MCP Events) at the same time.',
+    }),
+    webhooks_per_principal: key(integer({ min: 1, max: 100_000 }), '100', {
+      description: 'The same for one key or token subject; without a credential this does not count.',
+    }),
     pending_bytes: key(size({ min: 8 * MIB, max: 2 ** 34 }), '32MiB', {
       description: 'Bytes of events accepted and not yet durable; above that publishers are told to come back.',
     }),
@@ -234,6 +247,16 @@ export const configSchema = z.strictObject({
         description:
           'Numbers of the errors of MCP Events: sep = those of SEP-3415, sketch = those of before it, auto = sep for clients that declare the extension, as SEP-3415 wants it, and sketch for the others.',
       }),
+    }),
+  }),
+  webhooks: z.strictObject({
+    allow_loopback: key(boolean(), 'false', {
+      description:
+        'Lets webhook subscriptions have callbacks on this machine (http://127.0.0.1, http://[::1], localhost), for trying things out: whoever may subscribe can then reach what listens here.',
+    }),
+    events_only: key(hostNames(), ['connectors.api.openai.com'], {
+      description:
+        'Hosts of callbacks that are sent events and verification and no `gap` and `terminated`, which they do not know.',
     }),
   }),
   drain: z.strictObject({

@@ -43,6 +43,19 @@ export interface CheckedEventType extends DeclaredEventType {
   readonly fits: PayloadRule
 }
 
+/**
+ * Of data as an occurrence of MCP Events has it: with its envelope, what delivers one has at most 262,144 bytes then
+ * (SEP-3415, and what its receivers take).
+ */
+export const MAX_PAYLOAD_BYTES = 262_144 - 512
+/** JSON that is read and written again has up to five times as many bytes: `1e20` has 21 digits then. */
+const MOST_GROWTH = 6
+
+/** Whether data that had so many bytes as it was sent can be delivered. */
+export function isDeliverable(data: unknown, bytes: number): boolean {
+  return bytes * MOST_GROWTH <= MAX_PAYLOAD_BYTES || Buffer.byteLength(JSON.stringify(data)) <= MAX_PAYLOAD_BYTES
+}
+
 /** Always there, and made by the hub: no declared one may take its name. */
 export const BUILT_IN_EVENT_TYPE = 'topic.event'
 
@@ -58,7 +71,7 @@ export class EventTypes {
 
   /**
    * Refuses all when one does not fit. Costs a look-up for each change of topic where no type covers it, and nothing
-   * where none is declared. @throws HubError `invalid-event`, its pointer `/<index of the draft>/data…`
+   * where none is declared. @throws HubError `invalid-event`, its pointer `/<index of the draft>/data…`; `event-too-large`
    */
   check(drafts: readonly Draft[]): void {
     if (this.declared.length === 0) return
@@ -81,10 +94,12 @@ export class EventTypes {
 
 function requireFit(draft: Draft, covering: readonly CheckedEventType[], index: number): void {
   let data: unknown
+  let delivered: string | undefined
   for (const { name, type, fits } of covering) {
     if (type && !matchesType(type, draft.type)) continue
     // Data that is JSON is never undefined.
     data ??= draft.isText ? draft.data : JSON.parse(draft.data)
+    delivered = name
     const refusal = fits(data)
     if (!refusal) continue
     const place = `/data${refusal.pointer}`
@@ -92,4 +107,10 @@ function requireFit(draft: Draft, covering: readonly CheckedEventType[], index: 
       pointer: `/${index}${place}`,
     })
   }
+  if (delivered === undefined || isDeliverable(data, draft.bytes)) return
+  throw new HubError(
+    'event-too-large',
+    `Numbers such as 1e20 are delivered with all their digits, and then the data has more than ${MAX_PAYLOAD_BYTES} bytes, the most there may be of the event type ${delivered}; publish a link to larger things.`,
+    { pointer: `/${index}/data` },
+  )
 }

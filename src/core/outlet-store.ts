@@ -46,6 +46,8 @@ export interface VerifiedCallback {
  * what was recorded survives the process, and the last of it may be missing after a power cut: it is then sent again.
  */
 export interface OutletStore {
+  /** Whether anything outlasts the process at all. */
+  readonly durable: boolean
   /** As they were when it was opened. */
   readonly outlets: readonly StoredOutlet[]
   readonly verified: readonly VerifiedCallback[]

@@ -3,6 +3,7 @@ import type { PublishRate } from '../auth/publish-rate.ts'
 import type { Refusals } from '../auth/refusals.ts'
 import type { Hub } from '../core/hub.ts'
 import type { Mcp } from '../mcp/mcp.ts'
+import type { OutletAdmin } from '../webhooks/summary.ts'
 import type { Answers } from './answers.ts'
 import { BODY_TIMEOUT_MS } from './body.ts'
 import { ByteRoom } from './byte-room.ts'
@@ -23,6 +24,7 @@ import { streamRoutes } from './stream.ts'
 import { tickets } from './tickets.ts'
 import { topics } from './topics.ts'
 import { visited } from './visitor.ts'
+import { webhooks } from './webhooks.ts'
 import { whoami } from './whoami.ts'
 
 export interface AppOptions {
@@ -31,6 +33,8 @@ export interface AppOptions {
   access: Access
   /** Shared as well: a session goes on at whichever address its next request comes to. */
   mcp: () => Mcp | Promise<Mcp>
+  /** Shared as well: what the hub sends to by itself. */
+  webhooks: () => OutletAdmin | Promise<OutletAdmin>
   /** Shared as well. */
   publishRate: PublishRate
   /** Where the operator reads why a request was refused. */
@@ -59,6 +63,7 @@ const MIB = 1024 * 1024
 const BODY_BYTES = 64 * MIB
 const TICKET_BYTES = 4 * MIB
 const MESSAGE_BYTES = 32 * MIB
+const REDELIVERY_BYTES = 256 * 1024
 
 /** All of HTTP, in the order in which it sees a request: who asks, CORS, errors, routes. Listen with `app.listen`. */
 export function createApp(options: AppOptions) {
@@ -71,6 +76,7 @@ export function createApp(options: AppOptions) {
     what: 'requests for tickets are arriving',
   })
   const messages = new ByteRoom({ bytes: options.messageBytes ?? MESSAGE_BYTES, what: 'messages to MCP are answered' })
+  const redeliveries = new ByteRoom({ bytes: REDELIVERY_BYTES, what: 'requests to send again are arriving' })
   const bodyTimeoutMs = options.bodyTimeoutMs ?? BODY_TIMEOUT_MS
   const app = visited('http/app', {
     // Else Elysia looks for the path behind the eleventh character, which a name like `hub` does not reach.
@@ -120,6 +126,7 @@ export function createApp(options: AppOptions) {
   app.use(whoami(access))
   app.use(tickets({ access, gate, bodies: ticketBodies, bodyTimeoutMs }))
   app.use(mcpRoutes({ mcp: options.mcp, gate, answers, bodies: messages, bodyTimeoutMs }))
+  app.use(webhooks({ webhooks: options.webhooks, gate, access, answers, bodies: redeliveries, bodyTimeoutMs }))
   app.use(health(hub))
   app.use(openapi(options.version, access))
   const table = new RouteTable(app.routes)

@@ -7,7 +7,7 @@ import { problemResponse } from './problem.ts'
 
 export interface Route {
   method: string
-  /** As registered: `/events/*`. */
+  /** As registered: `/events/*`, `/webhooks/:id`. */
   path: string
 }
 
@@ -54,7 +54,14 @@ export class RouteTable {
 }
 
 function matches(pattern: string, path: string): boolean {
-  return pattern.endsWith('/*') ? path.startsWith(pattern.slice(0, -1)) : path === pattern || path === `${pattern}/`
+  if (pattern.endsWith('/*')) return path.startsWith(pattern.slice(0, -1))
+  if (!pattern.includes('/:')) return path === pattern || path === `${pattern}/`
+  const names = pattern.split('/')
+  const segments = (path.endsWith('/') ? path.slice(0, -1) : path).split('/')
+  return (
+    segments.length === names.length &&
+    names.every((name, at) => (name.startsWith(':') ? segments[at] !== '' : name === segments[at]))
+  )
 }
 
 function firstSegment(path: string): string {

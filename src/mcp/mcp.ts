@@ -71,6 +71,7 @@ export class Mcp {
   /** After a reload: streams and sessions of credentials that count no more are ended. */
   async reconsider(judge: (principal: Principal) => CloseReason | undefined): Promise<void> {
     // Streams that have a last word say it before whatever is left of them is closed.
+    await this.#events?.reconsider(judge)
     await this.#stateless.reconsider(judge)
     await this.sessions.reconsider(judge)
     await this.#outboxes.reconsider(judge)

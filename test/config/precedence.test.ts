@@ -40,6 +40,7 @@ test('without any source every key has its documented default', () => {
     publicUrl: undefined,
     allowedHosts: [],
     eventTypes: [],
+    forwards: [],
     auth: {
       open: false,
       key: undefined,
@@ -63,8 +64,11 @@ test('without any source every key has its documented default', () => {
       publishRate: 1000,
       trustedProxies: ['127.0.0.0/8', '::1'],
       pendingBytes: 33_554_432,
+      webhooks: 10_000,
+      webhooksPerPrincipal: 100,
     },
     mcp: { sessionIdleMs: 3_600_000, events: { profile: 'auto' } },
+    webhooks: { allowLoopback: false, eventsOnly: ['connectors.api.openai.com'] },
     drain: { delayMs: 0, timeoutMs: 10_000 },
   })
 })

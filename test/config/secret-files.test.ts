@@ -124,6 +124,7 @@ test('a secret without quotes is not repeated by the sentence about the broken f
 test('no secret has a flag, each has a file variable, and the documentation marks it', () => {
   const secrets = configKeys().filter(({ meta }) => meta.secret !== undefined)
   expect(secrets.map(({ name, flag, envFile }) => [name, flag, envFile])).toEqual([
+    ['forward', undefined, 'MCP_SSE_FORWARD_FILE'],
     ['auth.key', undefined, 'MCP_SSE_AUTH_KEY_FILE'],
     ['auth.keys', undefined, 'MCP_SSE_AUTH_KEYS_FILE'],
     ['auth.jwt.secret', undefined, 'MCP_SSE_AUTH_JWT_SECRET_FILE'],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { HubError } from '../../src/core/errors.ts'
-import { EventTypes } from '../../src/core/event-types.ts'
+import { EventTypes, MAX_PAYLOAD_BYTES } from '../../src/core/event-types.ts'
 import { draftOf } from '../support/draft.ts'
 import { eventTypesOf } from '../support/event-types.ts'
 import { memoryHub } from '../support/hub.ts'
@@ -75,6 +75,26 @@ test('data is not even parsed where no event type covers it', () => {
   const broken = draftOf('other', 'not JSON')
   expect(refusal(new EventTypes([]), broken)).toEqual(['fits', undefined])
   expect(refusal(eventTypesOf({ name: 'a', topic: 'orders/**' }), broken)).toEqual(['fits', undefined])
+})
+
+describe('data whose numbers have more digits than they were sent with', () => {
+  const types = eventTypesOf({ name: 'a', topic: 'a', properties: { n: { type: 'array' } } })
+  const draft = (count: number, topic = 'a') => {
+    const data = `{"n":[${Array.from({ length: count }, () => '1e20').join()}]}`
+    return draftOf(topic, data, { bytes: data.length + topic.length + 7 })
+  }
+
+  test('is refused when it could not be delivered as an event of its type, and not one number earlier', () => {
+    const most = Math.floor((MAX_PAYLOAD_BYTES - '{"n":[]}'.length + 1) / 22)
+    types.check([draft(most)])
+    expect(() => types.check([draft(1), draft(most + 1)])).toThrow(
+      expect.objectContaining({ code: 'event-too-large', pointer: '/1/data' }),
+    )
+  })
+
+  test('is not looked at where no event type covers it', () => {
+    types.check([draft(60_000, 'b')])
+  })
 })
 
 test('a publish with one event that does not fit stores nothing', async () => {

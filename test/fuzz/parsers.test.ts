@@ -6,6 +6,7 @@ import { mcpParsers } from './mcp-parsers.ts'
 import { fuzz, grow, type Parser, runsOf } from './parser.ts'
 import { parsers } from './parsers.ts'
 import { stdioParsers } from './stdio-parsers.ts'
+import { webhookParsers } from './webhook-parsers.ts'
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 10_000)
 const overHubs = [await mcpParsers(), await mcpExchangeParsers()]
@@ -15,6 +16,7 @@ const all = [
   ...configParsers(),
   ...overHubs.flatMap(({ parsers }) => parsers),
   ...stdioParsers,
+  ...webhookParsers,
 ]
 
 afterAll(async () => {

@@ -7,6 +7,7 @@ import { mcpParsers } from './mcp-parsers.ts'
 import { type FuzzReport, fuzz, runsOf } from './parser.ts'
 import { parsers } from './parsers.ts'
 import { stdioParsers } from './stdio-parsers.ts'
+import { webhookParsers } from './webhook-parsers.ts'
 
 /**
  * `bun run fuzz`: FUZZ_RUNS hostile inputs (default a million) for every parser that faces the network, a tenth of them for
@@ -31,7 +32,7 @@ async function run(name: string, work: () => Promise<FuzzReport>): Promise<void>
   }
 }
 
-for (const parser of [...parsers, ...authParsers(), ...configParsers(), ...stdioParsers])
+for (const parser of [...parsers, ...authParsers(), ...configParsers(), ...stdioParsers, ...webhookParsers])
   await run(parser.name, () => fuzz(parser, runsOf(parser, runs)))
 for (const open of [mcpParsers, mcpExchangeParsers]) {
   const { parsers, close } = await open()

@@ -29,6 +29,9 @@ test('a known route asked in another way says which ways there are', async () =>
     ['POST', '/topics', 'GET, HEAD, OPTIONS'],
     ['GET', '/topics/a', 'DELETE, OPTIONS'],
     ['POST', '/', 'GET, HEAD, OPTIONS'],
+    ['DELETE', '/webhooks', 'GET, HEAD, OPTIONS'],
+    ['POST', '/webhooks/forward:a', 'GET, HEAD, OPTIONS'],
+    ['GET', '/webhooks/forward:a/enable/', 'OPTIONS, POST'],
   ] as const) {
     const response = await served.fetch(path, { method, body: method === 'GET' ? null : 'x' })
     expect(response.headers.get('allow')).toBe(allow)
@@ -112,7 +115,7 @@ describe('/openapi.json', () => {
         ({ method, path }) =>
           !['OPTIONS', 'HEAD'].includes(method) && !['/favicon.ico', '/fails', '/.well-known/*'].includes(path),
       )
-      .map(({ method, path }) => `${method} ${path.replace('*', '{topic}')}`)
+      .map(({ method, path }) => `${method} ${path.replace('*', '{topic}').replace(/:(\w+)/, '{$1}')}`)
     const documented = Object.entries(document.paths).flatMap(([path, operations]) =>
       Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
     )

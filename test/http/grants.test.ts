@@ -7,6 +7,7 @@ import { draft } from '../support/hub.ts'
 import { issuedTicket } from '../support/issued-ticket.ts'
 import { expectProblem } from '../support/problem.ts'
 import { rawRequest } from '../support/raw-request.ts'
+import { outletDetail, ScriptedOutlets } from '../support/scripted-outlets.ts'
 import { expectSecret } from '../support/secrets.ts'
 import type { ServedHub } from '../support/served-hub.ts'
 import { until } from '../support/until.ts'
@@ -14,12 +15,14 @@ import { until } from '../support/until.ts'
 let served: ServedHub
 /** Where nobody is asked who they are, as far as that goes. */
 let withAnonymous: ServedHub
+/** Asked for nothing by anyone but an admin. */
+const outlets = new ScriptedOutlets(outletDetail('forward:chat'))
 let jwt: string
 let ticket: string
 
 beforeAll(async () => {
-  served = await grantedHub()
-  withAnonymous = await grantedHub({ anonymous: true })
+  served = await grantedHub({ webhooks: () => outlets })
+  withAnonymous = await grantedHub({ anonymous: true, webhooks: () => outlets })
   jwt = await signToken(HMAC_SECRET, { sub: 'alice', grants: ORDERS }, { now: Date.now(), ttlMs: 60_000 })
   ticket = (await issuedTicket(served, reader.text, { topics: ['orders/1'], sub: 'bob' })).ticket
 })
@@ -126,6 +129,11 @@ const actions = {
       return '/topics/orders/scrap'
     },
   },
+  'list webhooks': { path: '/webhooks' },
+  'show a webhook': { path: '/webhooks/forward:chat' },
+  'disable a webhook': { method: 'POST', path: '/webhooks/forward:chat/disable' },
+  'enable a webhook': { method: 'POST', path: '/webhooks/forward:chat/enable' },
+  'send again to a webhook': { method: 'POST', path: '/webhooks/forward:chat/redeliver', body: '{"after":"abc.0"}' },
   'ask who one is': { path: '/whoami' },
   'ask for a ticket': { method: 'POST', path: '/tickets', body: '{"topics":["orders/*"]}' },
   'ask for a ticket elsewhere': { method: 'POST', path: '/tickets', body: '{"topics":["secret/1"]}' },
@@ -155,6 +163,11 @@ const allowed: Record<keyof typeof actions, readonly Credential[]> = {
   'list topics': ['anonymous', 'reader', 'admin', 'jwt', 'cookie'],
   'erase an event': ['admin'],
   'erase a topic': ['admin'],
+  'list webhooks': ['admin'],
+  'show a webhook': ['admin'],
+  'disable a webhook': ['admin'],
+  'enable a webhook': ['admin'],
+  'send again to a webhook': ['admin'],
   'ask who one is': ['anonymous', 'reader', 'writer', 'admin', 'jwt', 'cookie'],
   'ask for a ticket': ['anonymous', 'reader', 'admin', 'jwt', 'cookie'],
   'ask for a ticket elsewhere': ['admin'],
@@ -178,6 +191,7 @@ describe.each(Object.keys(credentials) as Credential[])('with %s', (credential) 
     const shown: Shown = credentials[credential]()
     const action: Action = actions[name]
     const before = (shown.at?.() ?? served).log.head
+    const asked = outlets.asked.length
     const { response, at } = await act(action, shown)
     if (allowed[name].includes(credential)) {
       expect(response.status).toBeOneOf([200, 201, 204])
@@ -185,6 +199,7 @@ describe.each(Object.keys(credentials) as Credential[])('with %s', (credential) 
       return
     }
     if (typeof action.path === 'string') expect(at.log.head).toBe(before)
+    expect(outlets.asked).toHaveLength(asked)
     // Who shows nothing that counts here is asked who it is; who is known is told what it may not do.
     const known = response.status === 403
     expect(known).toBe(!['nothing', 'anonymous'].includes(credential) && response.status !== 401)
@@ -206,9 +221,9 @@ test('a refused event of a batch is named, and none of the batch is stored', asy
   await expectProblem(lines.response, 403, 'forbidden', '/3/topic')
 })
 
-test('who may not publish is told before a byte of the body is waited for', async () => {
+test('who may not do it is told before a byte of the body is waited for', async () => {
   const authorization = `authorization: Bearer ${reader.text}`
-  for (const path of ['/events', '/events/orders/1', '/events/secret/1']) {
+  for (const path of ['/events', '/events/orders/1', '/events/secret/1', '/webhooks/forward:chat/redeliver']) {
     const head = [`POST ${path} HTTP/1.1`, 'host: a.example', authorization, 'content-length: 100000']
     expect(await rawRequest(served.port, [...head, 'content-type: application/json'])).toStartWith('HTTP/1.1 403')
   }

@@ -4,7 +4,7 @@ import type { ServedHub } from './served-hub.ts'
 
 /** Every route there is, and one there is not: what is true of all must be true of each. */
 export function everyRoute(served: ServedHub): { method: string; path: string }[] {
-  const routes = served.app.routes.map(({ method, path }) => ({ method, path: path.replace('*', 'a') }))
+  const routes = served.app.routes.map(({ method, path }) => ({ method, path: path.replace(/\*|:\w+/, 'a') }))
   return [...routes, { method: 'GET', path: '/nothing' }, { method: 'PUT', path: '/events' }]
 }
 

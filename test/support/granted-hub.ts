@@ -2,7 +2,7 @@ import { parseGrants } from '../../src/core/grants.ts'
 import { keySettings, testKey } from './access.ts'
 import { tokenSettings } from './authority.ts'
 import { draft } from './hub.ts'
-import { servedHub } from './served-hub.ts'
+import { type ServedHubOptions, servedHub } from './served-hub.ts'
 
 /** What most of those who ask in these tests may do. */
 export const ORDERS = { publish: ['orders/**'], subscribe: ['orders/**'] }
@@ -16,8 +16,12 @@ export const grantedKeys = [reader, writer, typed, admin]
 export const grantedTokens = tokenSettings({ cookie: 'hub_token' })
 
 /** A hub with these keys and tokens that holds events of `orders/1` and `secret/1`. `anonymous`: callers without may do `ORDERS`. */
-export async function grantedHub({ anonymous = false } = {}) {
+export async function grantedHub({
+  anonymous = false,
+  ...more
+}: { anonymous?: boolean } & Omit<ServedHubOptions, 'access'> = {}) {
   const served = await servedHub({
+    ...more,
     access: keySettings(grantedKeys, {
       tokens: grantedTokens,
       ...(anonymous ? { anonymous: parseGrants(ORDERS) } : {}),

@@ -11,12 +11,15 @@ import { Answers } from '../../src/http/answers.ts'
 import { type AppOptions, createApp } from '../../src/http/app.ts'
 import type { Catalogue } from '../../src/mcp/catalogue/catalogue.ts'
 import { hubCatalogue } from '../../src/mcp/catalogue/hub-catalogue.ts'
+import type { EventsProfile } from '../../src/mcp/events/error-numbers.ts'
 import { McpEvents } from '../../src/mcp/events/events.ts'
-import type { EventsProfile } from '../../src/mcp/events/events-error.ts'
+import { OfferedTypes } from '../../src/mcp/events/offered-types.ts'
+import type { WebhookOffer } from '../../src/mcp/events/webhook-calls.ts'
 import { Mcp } from '../../src/mcp/mcp.ts'
 import type { McpLimits } from '../../src/mcp/parts.ts'
 import { openSettings } from './access.ts'
 import { openedHub, type Retention, testLimits } from './hub.ts'
+import { ScriptedOutlets } from './scripted-outlets.ts'
 import { inspect, inspectReport } from './secrets.ts'
 
 export interface ServedHubOptions extends Partial<Omit<AppOptions, 'access'>> {
@@ -28,6 +31,8 @@ export interface ServedHubOptions extends Partial<Omit<AppOptions, 'access'>> {
   mcpLimits?: Partial<McpLimits>
   eventTypes?: readonly CheckedEventType[]
   eventsProfile?: EventsProfile
+  /** Offered by MCP Events. */
+  webhookOffer?: WebhookOffer
   /** Of MCP, and of the hub. */
   clock?: Clock
   /** Of what is published. */
@@ -55,6 +60,7 @@ export async function servedHub({
   mcpLimits,
   eventTypes = [],
   eventsProfile = 'auto',
+  webhookOffer,
   clock = systemClock,
   check,
   retention,
@@ -90,16 +96,19 @@ export async function servedHub({
     hub,
     clock,
     reading: (principal) => answers.reading(principal),
-    declared: eventTypes,
+    types: new OfferedTypes(eventTypes),
+    webhooks: webhookOffer,
     profile: eventsProfile,
     heartbeatMs: limits?.heartbeatMs ?? testLimits.heartbeatMs,
     places: { ...testLimits, ...limits },
   })
   const mcp = new Mcp({ hub, catalogue, events, clock, limits: { ...testMcpLimits, ...mcpLimits }, report })
+  const noOutlets = new ScriptedOutlets()
   const app = createApp({
     hub,
     access,
     mcp: () => mcp,
+    webhooks: () => noOutlets,
     publishRate,
     answers,
     refusals: new Refusals(

@@ -16,6 +16,7 @@ import {
   READING,
 } from './operation.ts'
 import { type JsonObject, ref } from './schemas.ts'
+import { webhookPaths } from './webhook-paths.ts'
 
 const ANY_BODY = { required: true, content: { '*/*': { schema: {}, example: 'backup failed' } } }
 
@@ -138,6 +139,7 @@ export const paths: Paths = {
       { ...BY_HEADER, requestBody: { content: { 'application/json': { schema: ref('TicketRequest') } } } },
     ),
   },
+  ...webhookPaths,
   '/livez': { get: operation('The process answers.', { 200: { description: 'ok' } }, PUBLIC) },
   '/readyz': { get: operation('Whether it takes events and streams.', readyAnswers, PUBLIC) },
   '/healthz': { get: operation('The same as /readyz.', readyAnswers, PUBLIC) },

@@ -3,7 +3,9 @@ import { errorCodes } from '../../core/errors.ts'
 import { MAX_ID_BYTES } from '../../core/event-id.ts'
 import { DEFAULT_TYPE, MAX_TYPE_LENGTH } from '../../core/event-type.ts'
 import { DEFAULT_TOPIC, MAX_TOPIC_BYTES } from '../../core/topic.ts'
+import { failures } from '../../webhooks/outbound/outcome.ts'
 import { MAX_BATCH_EVENTS } from '../publish/publication.ts'
+import { OUTLET_KINDS, OUTLET_STATES } from '../webhooks.ts'
 
 export type JsonObject = { readonly [name: string]: unknown }
 
@@ -32,6 +34,38 @@ const cursor = {
   type: 'string',
   description: 'A place in the log: "epoch.offset".',
   examples: ['k3f9a2b7.1042'],
+}
+const moment = { type: ['string', 'null'], format: 'date-time' }
+const category = { enum: [...failures, null], description: 'Why it was not taken.' }
+const amount = (description: string) => ({ type: 'integer', minimum: 0, description })
+
+const outlet = {
+  id: { type: 'string', examples: ['forward:chat'], description: 'sub_… of a webhook, forward:<name> of a forward.' },
+  kind: { enum: OUTLET_KINDS },
+  state: {
+    enum: OUTLET_STATES,
+    description: 'suspended: it has failed for long, and is tried now and then. disabled: an operator did it.',
+  },
+  principal: { type: 'string', description: 'Who subscribed; of a forward "config".' },
+  wants: { type: 'string', description: 'The event type; of a forward its patterns.' },
+  url: { type: 'string', description: 'Its origin alone: paths of callbacks are as good as a password.' },
+  expires: { ...moment, description: 'null: it does not end by itself.' },
+  cursor: { ...cursor, description: 'Everything up to here was taken or given up.' },
+  behind: amount('Events of the log after the cursor, wanted or not.'),
+  waiting: amount('Tried, and to be tried again.'),
+  delivered: amount('Taken.'),
+  abandoned: amount('Given up.'),
+  lastDelivery: moment,
+  lastError: category,
+  failedSince: moment,
+}
+const attempt = {
+  time,
+  message: { type: 'string', description: 'The webhook-id.' },
+  attempt: { type: 'integer', minimum: 1 },
+  status: { type: ['integer', 'null'], description: 'null: there was no answer.' },
+  error: category,
+  ms: { type: 'number' },
 }
 
 /** JSON Schema 2020-12, as OpenAPI 3.1 takes it. */
@@ -97,7 +131,7 @@ export const schemas = {
       publish: patterns('May be published to.'),
       subscribe: patterns('May be read.'),
       types: { type: 'array', items: { type: 'string' }, description: 'Only these may be read; none: every type.' },
-      admin: { type: 'boolean', description: 'Erasing.' },
+      admin: { type: 'boolean', description: 'Erasing, and webhooks.' },
     },
     ['publish', 'subscribe', 'admin'],
   ),
@@ -128,6 +162,32 @@ export const schemas = {
     'url',
     'expires',
   ]),
+  Outlets: object(
+    {
+      webhooks: { type: 'array', items: object(outlet, Object.keys(outlet)), description: 'By id.' },
+      next: { type: 'string', description: 'Opaque: the page parameter of the next request.' },
+    },
+    ['webhooks'],
+  ),
+  Outlet: object(
+    {
+      ...outlet,
+      arguments: { type: 'object', description: 'Of the subscription.' },
+      attempts: {
+        type: 'array',
+        items: object(attempt, Object.keys(attempt)),
+        description: 'The newest last, since the hub was started.',
+      },
+      abandonedCursors: { type: 'array', items: cursor, description: 'The newest last.' },
+    },
+    [...Object.keys(outlet), 'arguments', 'attempts', 'abandonedCursors'],
+  ),
+  Redelivery: {
+    oneOf: [
+      object({ event: { ...cursor, description: 'This one.' } }, ['event'], { additionalProperties: false }),
+      object({ after: { ...cursor, description: 'Everything after it.' } }, ['after'], { additionalProperties: false }),
+    ],
+  },
   Readiness: object({ status: { enum: ['ready', 'draining', 'failed'] } }, ['status']),
   Problem: object(
     {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { CheckedEventType, EventTypeFilter } from '../../core/event-types.ts'
+import { intersectTypes } from '../../core/event-type.ts'
+import { type CheckedEventType, type EventTypeFilter, isDeliverable } from '../../core/event-types.ts'
 import { filterOf } from '../../core/filter.ts'
 import { narrowFilter } from '../../core/grants.ts'
 import { pointerNames, valueAt } from '../../core/json-pointer.ts'
@@ -30,7 +31,8 @@ export function declaredEvent(declared: CheckedEventType): EventType {
       inputSchema: { type: 'object', properties, additionalProperties: false },
       payloadSchema,
     },
-    offered: (grants) => grants.subscribe.some((pattern) => overlaps(pattern, topic)),
+    offered: ({ subscribe, types }) =>
+      subscribe.some((pattern) => overlaps(pattern, topic)) && intersectTypes(asked.types, types) !== undefined,
     wanted(values, grants) {
       noOtherArguments(values, [...args.keys()])
       const compared = Object.entries(values).map(([argument, value]) => {
@@ -46,7 +48,8 @@ export function declaredEvent(declared: CheckedEventType): EventType {
       if (event.isText) return undefined
       const data: unknown = JSON.parse(event.data)
       const isObject = typeof data === 'object' && data !== null && !Array.isArray(data)
-      return isObject && fits(data) === undefined ? (data as Payload) : undefined
+      const isTrue = isObject && fits(data) === undefined && isDeliverable(data, event.bytes)
+      return isTrue ? (data as Payload) : undefined
     },
   }
 }

@@ -3,9 +3,10 @@ import type { CloseReason } from '../../core/close-reason.ts'
 import type { Delivery } from '../../core/delivery.ts'
 import type { StoredEvent } from '../../core/event.ts'
 import type { Hub } from '../../core/hub.ts'
+import { type Place, startAt } from '../../core/place.ts'
+import type { Principal } from '../../core/principal.ts'
 import type { Subscription } from '../../core/subscription.ts'
 import type { Caller } from '../asking.ts'
-import { type Place, startAt } from './place.ts'
 import type { Selection } from './selection.ts'
 import type { Told } from './told.ts'
 
@@ -37,6 +38,8 @@ export class EventFeed {
   /** The place it was opened at, when a gap that is not said yet begins there. */
   #opened: number | undefined
   #toldAt: number
+  /** What it was closed with: its subscription may have ended of age just before, and then says only that. */
+  #closing: CloseReason | undefined
   #ended: CloseReason | undefined
 
   constructor(host: FeedHost, { principal, address }: Caller, selection: Selection, place: Place) {
@@ -51,6 +54,10 @@ export class EventFeed {
   /** Why nothing more will come; all has been taken then. */
   get ended(): CloseReason | undefined {
     return this.#ended
+  }
+
+  get principal(): Principal {
+    return this.#caller.principal
   }
 
   /** What is there to be told, in order. Calling it says that what was taken before is on its way. */
@@ -81,8 +88,9 @@ export class EventFeed {
     this.#subscription.progress()
   }
 
-  /** Idempotent. */
+  /** Idempotent; the first reason counts. */
   close(reason: CloseReason): void {
+    this.#closing ??= reason
     this.#subscription.close(reason)
   }
 
@@ -143,7 +151,8 @@ export class EventFeed {
     }
   }
 
-  #close(reason: CloseReason, told: Told[]): void {
+  #close(said: CloseReason, told: Told[]): void {
+    const reason = said === 'max-age' && this.#closing !== undefined ? this.#closing : said
     if (reason === 'max-age' && this.#host.hub.state === 'ready') {
       this.#subscription = this.#subscribe(startAt(this.#host.hub.cursor(this.#subscription.position)))
       return

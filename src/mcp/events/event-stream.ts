@@ -1,5 +1,6 @@
 import { SERVER_INFO_META_KEY, SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
 import type { CloseReason } from '../../core/close-reason.ts'
+import type { Principal } from '../../core/principal.ts'
 import type { Carrier, Lasting } from '../carrier.ts'
 import { messageFrame } from '../json-rpc.ts'
 import type { Outbox } from '../outbox.ts'
@@ -38,6 +39,10 @@ export class EventStream implements Lasting {
 
   constructor(options: EventStreamOptions) {
     this.#options = options
+  }
+
+  get principal(): Principal {
+    return this.#options.feed.principal
   }
 
   /** Ends it with its last word. Idempotent. */

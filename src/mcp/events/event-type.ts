@@ -3,7 +3,7 @@ import type { Filter } from '../../core/filter.ts'
 import type { Grants } from '../../core/grants.ts'
 
 /** How events of one type reach who asks for them. */
-export type DeliveryMode = 'poll' | 'push'
+export type DeliveryMode = 'webhook' | 'push' | 'poll'
 
 type JsonSchema = Readonly<Record<string, unknown>>
 
@@ -35,8 +35,9 @@ export interface EventType {
   offered(grants: Grants): boolean
   /** @throws HubError `invalid-arguments`, its pointer into the arguments; `forbidden` and the others of `narrowFilter` */
   wanted(values: Readonly<Record<string, unknown>>, grants: Grants): Wanted
-  /** `undefined` for an event that does not fit the payload schema: it was stored before there was one. */
+  /** `undefined` for an event that does not fit the payload schema, or no delivery: it was stored before there was one. */
   payload(event: StoredEvent): Payload | undefined
 }
 
+/** Those that everyone may use; webhooks are added for those who may leave one behind. */
 export const BOTH_MODES: readonly DeliveryMode[] = ['push', 'poll']

@@ -1,31 +1,8 @@
 import { ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server'
 import { type ErrorCode, HubError } from '../../core/errors.ts'
+import { CallbackRefusal, QuotaRefusal } from '../../webhooks/refusals.ts'
 import { protocolErrorOf } from '../refusal.ts'
-
-/** Whose numbers errors have: those of SEP-3415, those of the sketch before it, or as each client seems to know them. */
-export type EventsProfile = 'auto' | 'sep' | 'sketch'
-
-/** What the extension's errors say besides their name; the same in both tables. */
-export interface EventsErrorData {
-  NotFound: { kind: 'event' }
-  Forbidden: { reason: string }
-  ResourceExhausted: { limit: string; max: number }
-}
-
-export type EventsErrorName = keyof EventsErrorData
-
-export type ErrorNumbers = Readonly<Record<EventsErrorName, number>>
-
-const NUMBERS: Readonly<Record<'sep' | 'sketch', ErrorNumbers>> = {
-  sep: { NotFound: -32023, Forbidden: -32024, ResourceExhausted: -32025 },
-  sketch: { NotFound: -32011, Forbidden: -32012, ResourceExhausted: -32013 },
-}
-
-/** Those who declare the extension know SEP-3415, which tells them to; the numbers of the sketch are those of before. */
-export function errorNumbers(profile: EventsProfile, declaresExtension: boolean): ErrorNumbers {
-  if (profile === 'auto') return declaresExtension ? NUMBERS.sep : NUMBERS.sketch
-  return NUMBERS[profile]
-}
+import type { ErrorNumbers, EventsErrorData, EventsErrorName } from './error-numbers.ts'
 
 type NamedData = { [Name in EventsErrorName]: [Name, EventsErrorData[Name]] }[EventsErrorName]
 
@@ -46,17 +23,29 @@ const FORBIDDEN = new Set<ErrorCode>(['forbidden', 'credential-missing', 'creden
 
 /** What the caller is told of anything thrown. */
 export function eventsErrorOf(error: unknown, numbers: ErrorNumbers, report: (error: unknown) => void): ProtocolError {
-  if (error instanceof EventsError) return new ProtocolError(numbers[error.error], error.error, error.data)
-  if (!(error instanceof HubError)) return protocolErrorOf(error, report)
-  if (FORBIDDEN.has(error.code)) {
-    return new ProtocolError(numbers.Forbidden, 'Forbidden', { reason: error.message })
-  }
+  const named = namedErrorOf(error)
+  if (named) return new ProtocolError(numbers[named.error], named.error, named.data)
   const refusal = protocolErrorOf(error, report)
-  if (refusal.code !== ProtocolErrorCode.InvalidParams || error.pointer === undefined) return refusal
-  return new ProtocolError(refusal.code, refusal.message, { field: fieldOf(error.pointer) })
+  const pointer = error instanceof HubError ? error.pointer : undefined
+  if (refusal.code !== ProtocolErrorCode.InvalidParams || pointer === undefined) return refusal
+  return new ProtocolError(refusal.code, refusal.message, { field: fieldOf(pointer) })
 }
 
-/** As the extension's own examples write it: `arguments.topic`. */
+/** `undefined` for what the extension has no name for. */
+function namedErrorOf(error: unknown): EventsError | undefined {
+  if (error instanceof EventsError) return error
+  if (error instanceof CallbackRefusal) return new EventsError('CallbackEndpointError', { reason: error.failure })
+  if (error instanceof QuotaRefusal) {
+    return new EventsError('ResourceExhausted', { limit: error.limit, max: error.max })
+  }
+  if (!(error instanceof HubError) || !FORBIDDEN.has(error.code)) return undefined
+  return new EventsError('Forbidden', { reason: error.message })
+}
+
+const OF_DELIVERY = new Set(['/delivery/url', '/delivery/secret'])
+
+/** As the extension's own examples write it: `arguments.topic`, `delivery.secret`. */
 function fieldOf(pointer: string): string {
-  return `arguments${pointer.replaceAll('/', '.')}`
+  const field = pointer.replaceAll('/', '.')
+  return OF_DELIVERY.has(pointer) ? field.slice(1) : `arguments${field}`
 }

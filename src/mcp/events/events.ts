@@ -1,26 +1,24 @@
 import type { ClientCapabilities, ServerCapabilities } from '@modelcontextprotocol/server'
 import type { Clock } from '../../core/clock.ts'
 import type { CloseReason } from '../../core/close-reason.ts'
-import type { CheckedEventType } from '../../core/event-types.ts'
 import type { Hub } from '../../core/hub.ts'
+import { placeOf } from '../../core/place.ts'
 import type { Principal } from '../../core/principal.ts'
 import { round } from '../../core/round.ts'
 import type { Asking, Caller } from '../asking.ts'
 import { carrierOf } from '../carrier.ts'
 import { closeRefusal } from '../catalogue/close-refusal.ts'
 import type { Reading } from '../catalogue/reading.ts'
-import { declaredEvent } from './declared-event.ts'
+import { type ErrorNumbers, type EventsProfile, errorNumbers } from './error-numbers.ts'
 import { EventFeed } from './event-feed.ts'
 import { EventStream, type ServerInfo } from './event-stream.ts'
-import type { EventType } from './event-type.ts'
-import { type ErrorNumbers, EventsError, type EventsProfile, errorNumbers } from './events-error.ts'
+import { EventsError } from './events-error.ts'
 import { listed } from './list.ts'
-import { Occurrences } from './occurrence.ts'
+import type { OfferedTypes } from './offered-types.ts'
 import { pollParamsOf, type StreamParams, streamParamsOf } from './params.ts'
-import { placeOf } from './place.ts'
 import { type PollResult, poll } from './poll.ts'
-import { Selection } from './selection.ts'
-import { topicEvent } from './topic-event.ts'
+import type { Selection } from './selection.ts'
+import { WebhookCalls, type WebhookOffer } from './webhook-calls.ts'
 
 /** The name of the extension, in capabilities (SEP-3415). */
 const EXTENSION = 'io.modelcontextprotocol/events'
@@ -42,8 +40,9 @@ export interface McpEventsOptions {
   hub: Hub
   clock: Clock
   reading: (principal: Principal) => Reading
-  /** Of the configuration; `topic.event` is always there. */
-  declared: readonly CheckedEventType[]
+  types: OfferedTypes
+  /** `undefined`: no type has them. */
+  webhooks?: WebhookOffer | undefined
   profile: EventsProfile
   /** Quiet time on a stream before a heartbeat. */
   heartbeatMs: number
@@ -63,23 +62,25 @@ export interface EventsRequest {
 /** @throws EventsError, HubError, ProtocolError */
 export type EventsMethod = (request: EventsRequest) => Promise<Record<string, unknown>>
 
-/** MCP Events (SEP-3415), poll and push: what an agent may ask to be told of. One of it for all servers of a process. */
+/** MCP Events (SEP-3415): what an agent may ask to be told of. One of it for all servers of a process. */
 export class McpEvents {
   /** By their names on the wire. */
   readonly methods: Readonly<Record<string, EventsMethod>>
   readonly #options: McpEventsOptions
-  readonly #types: readonly EventType[]
-  readonly #occurrences: ReadonlyMap<EventType, Occurrences>
   readonly #streams = new Set<EventStream>()
 
   constructor(options: McpEventsOptions) {
     this.#options = options
-    this.#types = [topicEvent, ...options.declared.map(declaredEvent)]
-    this.#occurrences = new Map(this.#types.map((type) => [type, new Occurrences(type)]))
+    const webhooks = new WebhookCalls(options.types, options.webhooks)
     this.methods = {
-      'events/list': async ({ params, asking }) => ({ ...listed(this.#types, params, asking.principal.grants) }),
+      'events/list': async ({ params, asking: { principal } }) => {
+        const reader = { grants: principal.grants, webhooks: webhooks.offeredTo(principal) }
+        return { ...listed(options.types.all, params, reader) }
+      },
       'events/poll': async (request) => ({ ...(await this.#poll(request)) }),
       [STREAM_METHOD]: (request) => this.#stream(request),
+      'events/subscribe': (request) => webhooks.subscribe(request),
+      'events/unsubscribe': (request) => webhooks.unsubscribe(request),
     }
   }
 
@@ -91,6 +92,14 @@ export class McpEvents {
   /** Those that this client reads errors by. */
   numbersFor(client: ClientCapabilities | undefined): ErrorNumbers {
     return errorNumbers(this.#options.profile, client?.extensions?.[EXTENSION] !== undefined)
+  }
+
+  /** The hub has judged who is subscribed; a stream may be between two subscriptions, with what it was allowed before. */
+  async reconsider(judge: (principal: Principal) => CloseReason | undefined): Promise<void> {
+    await round(this.#options.clock, this.#streams, (stream) => {
+      const reason = judge(stream.principal)
+      if (reason) stream.end(reason)
+    })
   }
 
   /** Every stream is told its last word. Resolves when those words are on their way. */
@@ -133,9 +142,9 @@ export class McpEvents {
   }
 
   #selection(params: StreamParams, { principal }: Caller): Selection {
-    const type = this.#types.find(({ descriptor }) => descriptor.name === params.name)
-    if (!type) throw new EventsError('NotFound', { kind: 'event' })
-    return new Selection(this.#occurrences.get(type)!, type.wanted(params.arguments ?? {}, principal.grants))
+    const selection = this.#options.types.select(params.name, params.arguments ?? {}, principal.grants)
+    if (!selection) throw new EventsError('NotFound', { kind: 'event' })
+    return selection
   }
 
   #requireRoom(caller: Caller): void {

@@ -10,14 +10,27 @@ export interface EventsPage {
   nextCursor?: string
 }
 
-/** `events/list`: what these grants may ask for. @throws ProtocolError for a token that is none */
-export function listed(types: readonly EventType[], params: unknown, grants: Grants): EventsPage {
+/** Who asks for the list. */
+export interface Reader {
+  grants: Grants
+  /** Whether webhooks are among the modes for them. */
+  webhooks: boolean
+}
+
+/** `events/list`: what the reader may ask for. @throws ProtocolError for a token that is none */
+export function listed(types: readonly EventType[], params: unknown, { grants, webhooks }: Reader): EventsPage {
   const { cursor } = listParamsOf(params)
   const rest = typeof cursor === 'string' ? after(types, cursor) : types
   const offered = rest.filter((type) => type.offered(grants)).map(({ descriptor }) => descriptor)
-  const events = offered.slice(0, MOST_LISTED)
+  const page = offered.slice(0, MOST_LISTED)
+  const events = webhooks ? page.map(withWebhook) : page
   const last = events.at(-1)
   return { events, ...(last && offered.length > MOST_LISTED ? { nextCursor: tokenOf(last) } : {}) }
+}
+
+/** First: clients that know all modes are woken by it without staying. */
+function withWebhook(descriptor: EventDescriptor): EventDescriptor {
+  return { ...descriptor, delivery: ['webhook', ...descriptor.delivery] }
 }
 
 function after(types: readonly EventType[], token: string): readonly EventType[] {

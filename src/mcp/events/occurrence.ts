@@ -17,19 +17,19 @@ export interface Occurrence {
  * after another.
  */
 export class Occurrences {
-  readonly #type: EventType
+  readonly type: EventType
   #event: StoredEvent | undefined
   #occurrence: Occurrence | undefined
   #json: string | undefined
 
   constructor(type: EventType) {
-    this.#type = type
+    this.type = type
   }
 
   /** `undefined` for an event that is not of the type. */
   of(event: StoredEvent): Occurrence | undefined {
     if (this.#event !== event) {
-      this.#occurrence = occurrenceOf(this.#type, event)
+      this.#occurrence = occurrenceOf(this.type, event)
       this.#event = event
       this.#json = undefined
     }

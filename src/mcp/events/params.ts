@@ -18,9 +18,27 @@ const streamParams = z.looseObject(asked)
 
 const pollParams = z.looseObject({ ...asked, maxEvents: z.int().min(1).nullish(), timeoutMs: milliseconds })
 
+/** Any number of milliseconds, 1e999 too: what is too short or too long is granted as the nearest there is (SEP-3415). */
+const ttl = z.custom<number>(
+  (value) => typeof value === 'number' && (Number.isInteger(value) || !Number.isFinite(value)),
+  'expected an integer or null',
+)
+
+const subscribeParams = z.looseObject({
+  ...asked,
+  delivery: z.looseObject({ mode: z.string().nullish(), url: z.string(), secret: z.string() }),
+  ttlMs: ttl.nullish(),
+})
+
+const { name, arguments: values } = asked
+
+const unsubscribeParams = z.looseObject({ name, arguments: values, delivery: z.looseObject({ url: z.string() }) })
+
 export type ListParams = z.output<typeof listParams>
 export type StreamParams = z.output<typeof streamParams>
 export type PollParams = z.output<typeof pollParams>
+export type SubscribeParams = z.output<typeof subscribeParams>
+export type UnsubscribeParams = z.output<typeof unsubscribeParams>
 
 export function listParamsOf(params: unknown): ListParams {
   return checked(listParams, params)
@@ -32,6 +50,14 @@ export function streamParamsOf(params: unknown): StreamParams {
 
 export function pollParamsOf(params: unknown): PollParams {
   return checked(pollParams, params)
+}
+
+export function subscribeParamsOf(params: unknown): SubscribeParams {
+  return checked(subscribeParams, params)
+}
+
+export function unsubscribeParamsOf(params: unknown): UnsubscribeParams {
+  return checked(unsubscribeParams, params)
 }
 
 /** @throws ProtocolError -32602 */

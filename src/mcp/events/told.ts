@@ -3,7 +3,7 @@ import type { CloseReason } from '../../core/close-reason.ts'
 import { eventCursor, type StoredEvent } from '../../core/event.ts'
 import { closeRefusal } from '../catalogue/close-refusal.ts'
 import { frameOf, messageFrame } from '../json-rpc.ts'
-import type { ErrorNumbers } from './events-error.ts'
+import type { ErrorNumbers } from './error-numbers.ts'
 import type { Occurrences } from './occurrence.ts'
 
 /** What one stream tells its client. Positions are offsets. */

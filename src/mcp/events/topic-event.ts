@@ -1,5 +1,5 @@
 import type { StoredEvent } from '../../core/event.ts'
-import { BUILT_IN_EVENT_TYPE } from '../../core/event-types.ts'
+import { BUILT_IN_EVENT_TYPE, isDeliverable } from '../../core/event-types.ts'
 import { MAX_TYPE_FILTERS, parseFilter } from '../../core/filter.ts'
 import { narrowFilter } from '../../core/grants.ts'
 import { mayReadSomething } from '../catalogue/readable.ts'
@@ -77,14 +77,9 @@ export const topicEvent: EventType = {
   },
 }
 
-/** With its envelope, what delivers one event has at most 262,144 bytes (SEP-3415, and what its receivers take). */
-const PAYLOAD_BYTES = 262_144 - 512
-/** JSON that is read and written again may have five times as many: `1e20` has 21 digits then. */
-const SURELY_FITS = PAYLOAD_BYTES / 6
 const CLIPPED_BYTES = 252 * 1024
 
 function shown(event: StoredEvent): ShownEvent {
   const whole = wholeEvent(event)
-  if (event.bytes <= SURELY_FITS || Buffer.byteLength(JSON.stringify(whole)) <= PAYLOAD_BYTES) return whole
-  return clippedEvent(event, CLIPPED_BYTES)
+  return isDeliverable(whole, event.bytes) ? whole : clippedEvent(event, CLIPPED_BYTES)
 }

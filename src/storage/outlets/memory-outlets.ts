@@ -3,6 +3,7 @@ import type { OutletStore, StoredOutlet, VerifiedCallback } from '../../core/out
 
 /** Where nothing is to outlast the process: nobody can ever ask for what was stored, so nothing is. */
 export class MemoryOutlets implements OutletStore {
+  readonly durable = false
   readonly outlets: readonly StoredOutlet[] = []
   readonly verified: readonly VerifiedCallback[] = []
   #closed = false

@@ -19,6 +19,7 @@ interface Waiting {
  * transaction ran goes into the next one, so that thousands of changes share one sync of the disk.
  */
 export class SqliteOutlets implements OutletStore {
+  readonly durable = true
   readonly outlets: readonly StoredOutlet[]
   readonly verified: readonly VerifiedCallback[]
   readonly #worker: WorkerLink<OutletCalls>

@@ -1,10 +1,9 @@
-import type { Clock } from '../../core/clock.ts'
-import { parseCursor } from '../../core/cursor.ts'
-import type { Hub } from '../../core/hub.ts'
-import type { Start } from '../../core/start.ts'
-import type { StreamParams } from './params.ts'
+import type { Clock } from './clock.ts'
+import { parseCursor } from './cursor.ts'
+import type { Hub } from './hub.ts'
+import type { Start } from './start.ts'
 
-/** Where a client goes on. */
+/** Where a client of MCP Events goes on. */
 export interface Place {
   /** `undefined`: from now on. */
   start: (Start & { kind: 'cursor' }) | undefined
@@ -17,7 +16,7 @@ const MAX_CURSOR = 128
 
 /** The later of the cursor and `maxAgeMs` before now. Without a cursor there is no history to limit. */
 export async function placeOf(
-  { cursor, maxAgeMs }: Pick<StreamParams, 'cursor' | 'maxAgeMs'>,
+  { cursor, maxAgeMs }: { cursor?: string | null | undefined; maxAgeMs?: number | null | undefined },
   { log, cursor: textOf }: Pick<Hub, 'log' | 'cursor'>,
   clock: Pick<Clock, 'now'>,
 ): Promise<Place> {

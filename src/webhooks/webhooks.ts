@@ -1,0 +1,176 @@
+import type { Clock } from '../core/clock.ts'
+import { requireCursor } from '../core/cursor.ts'
+import { HubError } from '../core/errors.ts'
+import { filterTopic, filterType } from '../core/filter.ts'
+import type { Hub } from '../core/hub.ts'
+import type { OutletStore, StoredOutlet } from '../core/outlet-store.ts'
+import type { Outlet } from './delivery/outlet.ts'
+import { Outlets } from './delivery/outlets.ts'
+import { newProgress, parseProgress } from './delivery/progress.ts'
+import { Challenges } from './outbound/challenge.ts'
+import type { AddressRule, Outbound } from './outbound/outcome.ts'
+import { type About, detailOf, summaryOf } from './outlet-summary.ts'
+import type { Plan } from './plan.ts'
+import type { Judges } from './subscription/judgement.ts'
+import type { WebhookLimits } from './subscription/quota.ts'
+import { Subscriptions } from './subscription/subscriptions.ts'
+import type { GrantedSubscription, SubscriptionKey, SubscriptionRequest } from './subscription-request.ts'
+import type { OutletAdmin, OutletDetail, OutletSummary, Redelivery } from './summary.ts'
+
+export interface WebhooksOptions extends Judges {
+  hub: Pick<Hub, 'follow' | 'cursor' | 'log'>
+  clock: Clock
+  /** Closed when they stop, as is what sends. */
+  store: OutletStore
+  outbound: Outbound & { close(): void }
+  /** Which callbacks of clients are taken. */
+  rule: AddressRule
+  /** Names of hosts that know events and the challenge, and nothing else. */
+  eventsOnly: ReadonlySet<string>
+  /** Of the configuration; each with what it wants, in words. */
+  forwards: readonly { plan: Plan; wants: string }[]
+  /** 32 bytes, for secrets on disk. */
+  sealKey: Uint8Array
+  limits: WebhookLimits
+  /** Sentences for the operator. */
+  warn: (sentence: string) => void
+  report: (error: unknown) => void
+}
+
+const FORWARD = 'forward:'
+
+/** What the hub sends by itself: webhook subscriptions of MCP Events, and forwards. One of it for a process. */
+export class Webhooks implements OutletAdmin {
+  readonly #options: WebhooksOptions
+  readonly #outlets: Outlets
+  readonly #subscriptions: Subscriptions
+  readonly #forwards = new Map<string, About>()
+
+  /** Everything goes on where it was. @throws as `OutletStore.put` */
+  static async open(options: WebhooksOptions): Promise<Webhooks> {
+    const webhooks = new Webhooks(options)
+    const { outlets } = options.store
+    await webhooks.#subscriptions.restore(outlets.filter(({ id }) => !id.startsWith(FORWARD)))
+    await webhooks.#startForwards(outlets.filter(({ id }) => id.startsWith(FORWARD)))
+    return webhooks
+  }
+
+  private constructor(options: WebhooksOptions) {
+    this.#options = options
+    const { outbound, clock } = options
+    this.#outlets = new Outlets(options)
+    const challenges = new Challenges({ outbound, clock })
+    this.#subscriptions = new Subscriptions({ ...options, outlets: this.#outlets, challenges })
+  }
+
+  /** Webhook subscriptions and forwards. */
+  get size(): number {
+    return this.#outlets.size
+  }
+
+  /**
+   * @throws HubError `invalid-arguments`, its pointer `/delivery/url`, `/delivery/secret` or into the arguments;
+   *   `forbidden`, `rate-limited`, `disk-full`, `log-failed`; CallbackRefusal, QuotaRefusal
+   */
+  subscribe(request: SubscriptionRequest): Promise<GrantedSubscription> {
+    return this.#subscriptions.subscribe(request)
+  }
+
+  /** Nothing more is sent, retries neither. @returns whether there was one with this key */
+  unsubscribe(key: SubscriptionKey): Promise<boolean> {
+    return this.#subscriptions.unsubscribe(key)
+  }
+
+  list(): OutletSummary[] {
+    return [...this.#outlets.all()].map((outlet) => summaryOf(outlet, this.#about(outlet), this.#options.hub))
+  }
+
+  show(id: string): OutletDetail {
+    const outlet = this.#outlets.require(id)
+    return detailOf(outlet, this.#about(outlet), this.#options.hub)
+  }
+
+  async disable(id: string): Promise<void> {
+    this.#outlets.require(id).setDisabled(true, this.#options.clock.now())
+  }
+
+  async enable(id: string): Promise<void> {
+    this.#outlets.require(id).setDisabled(false, this.#options.clock.now())
+  }
+
+  async redeliver(id: string, what: Redelivery): Promise<void> {
+    const outlet = this.#outlets.require(id)
+    if ('event' in what) await this.#redeliverOne(outlet, what.event)
+    else this.#redeliverAfter(outlet, what.after)
+  }
+
+  /** After a reload. */
+  async reconsider(): Promise<void> {
+    await this.#subscriptions.reconsider()
+  }
+
+  /** Nothing new is sent; what is under way has `patienceMs` to end, and how far everything is, is written down. */
+  async stop(patienceMs: number): Promise<void> {
+    this.#subscriptions.close()
+    await this.#outlets.stop(patienceMs)
+    this.#options.outbound.close()
+    await this.#options.store.close()
+  }
+
+  #about({ id, plan }: Outlet): About {
+    const entry = this.#subscriptions.get(id)
+    if (!entry) return this.#forwards.get(id)!
+    const { name, expires, arguments: args } = entry.definition
+    return { principal: plan.owner, wants: name, expires, arguments: args }
+  }
+
+  /** One that is not in the configuration any more is forgotten; a new one begins with what comes from now on. */
+  async #startForwards(stored: readonly StoredOutlet[]): Promise<void> {
+    const { forwards, store, hub } = this.#options
+    const before = new Map(stored.map((outlet) => [outlet.id, outlet]))
+    for (const { plan, wants } of forwards) {
+      const known = before.get(plan.id)
+      before.delete(plan.id)
+      const progress = known ? parseProgress(known.progress) : newProgress(hub.cursor(hub.log.head))
+      if (!known) await store.put({ id: plan.id, definition: '{}', progress: JSON.stringify(progress) })
+      this.#forwards.set(plan.id, { principal: plan.owner, wants, expires: null, arguments: {} })
+      this.#outlets.add(plan, progress, known?.waiting ?? [])
+    }
+    if (before.size > 0) await store.remove([...before.keys()])
+  }
+
+  async #redeliverOne(outlet: Outlet, text: string): Promise<void> {
+    const { hub, clock } = this.#options
+    const cursor = requireCursor(text)
+    const offset = hub.log.generations.resolve(cursor, hub.log.head)
+    const event = offset === undefined ? undefined : await hub.log.at(offset)
+    const { filter } = outlet.plan
+    if (
+      !event ||
+      event.epoch !== cursor.epoch ||
+      !filterTopic(filter, event.topic) ||
+      !filterType(filter, event.type)
+    ) {
+      throw new HubError('invalid-cursor', 'There is no event at this cursor, or this webhook does not want it.', {
+        pointer: '/event',
+      })
+    }
+    if (outlet.again(event.offset, clock.now())) return
+    const sentence = 'As many deliveries of this webhook wait as there is room for; try again when there are fewer.'
+    throw new HubError('overloaded', sentence, { retryAfterMs: 60_000 })
+  }
+
+  #redeliverAfter(outlet: Outlet, text: string): void {
+    const { log } = this.#options.hub
+    const position = log.generations.resolve(requireCursor(text), log.head)
+    if (position !== undefined && position >= log.horizon(outlet.plan.filter).offset) {
+      outlet.rewind(position)
+      return
+    }
+    throw new HubError(
+      'invalid-cursor',
+      'Not everything after this cursor is kept any more, or it is none of this hub; take one from an event that is.',
+      { pointer: '/after' },
+    )
+  }
+}
