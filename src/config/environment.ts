@@ -7,7 +7,7 @@ import { type Environment, filled } from './variable.ts'
 const PREFIX = 'MCP_SSE_'
 
 /** Variables with the prefix that belong to the client commands. */
-const CLIENT_VARIABLES = ['MCP_SSE_URL', 'MCP_SSE_KEY']
+const CLIENT_VARIABLES = ['MCP_SSE_URL', 'MCP_SSE_KEY', 'MCP_SSE_WEBHOOK_SECRET']
 
 export interface EnvironmentRead {
   settings: Setting[]
