@@ -25,6 +25,7 @@ import { mcpNotices } from './rows/mcp-notices.ts'
 import { ndjsonPublishes, singlePublishes } from './rows/publishing.ts'
 import { replay } from './rows/replay.ts'
 import { start } from './rows/start.ts'
+import { webhooks } from './rows/webhooks.ts'
 import { Server } from './server.ts'
 
 const rows: Record<string, (bench: Bench) => Promise<Row[]>> = {
@@ -40,6 +41,7 @@ const rows: Record<string, (bench: Bench) => Promise<Row[]>> = {
   crash,
   'mcp-calls': mcpCalls,
   'mcp-notices': mcpNotices,
+  webhooks,
   before: fanOutBefore,
 }
 

@@ -13,7 +13,7 @@ export interface Options {
 export const usage = `bun run bench [--quick] [--only ROW,…] [--pairs N] [--before FILE] [--out FILE]
 
   --quick    one short round of everything, under three minutes; checks the bench, measures little
-  --only     these rows: cpu, deliveries, latency, memory, livez, publish, ndjson, replay, start, crash, mcp-calls, mcp-notices, before
+  --only     these rows: cpu, deliveries, latency, memory, livez, publish, ndjson, replay, start, crash, mcp-calls, mcp-notices, webhooks, before
   --pairs    interleaved rounds (5; 1 with --quick)
   --before   an executable of an earlier commit, for the row of that name
   --out      results file (bench/RESULTS.md; bench/out/RESULTS.md with --quick or --only)`

@@ -46,9 +46,11 @@ export class Gates {
 
   /** A closed outlet waits for nothing. */
   forget(outlet: Outlet): void {
-    for (const [key, gate] of this.#keyed) {
-      gate.forget(outlet)
-      if (gate.idle) this.#keyed.delete(key)
+    const { owner, url } = outlet.plan
+    for (const key of [`receiver ${owner} ${url.origin}`, `owner ${owner}`, `troubled ${owner}`]) {
+      const gate = this.#keyed.get(key)
+      gate?.forget(outlet)
+      if (gate?.idle) this.#keyed.delete(key)
     }
     this.#troubled.forget(outlet)
     this.#all.forget(outlet)

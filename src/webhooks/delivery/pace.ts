@@ -3,9 +3,10 @@
  * one event has: an event that comes alone is not given up because its receiver is down.
  */
 const RESTS_AFTER = 4
-/** The same when it is worth telling: about a minute of tries that all failed. */
-const SUSPENDED_AFTER = 10
-const FIRST_REST_MS = 1000
+/** The same when it is worth telling: more than a minute of tries that all failed. */
+const SUSPENDED_AFTER = 14
+/** Short at first: one that fails half the time has four failures in a row every now and then. */
+const FIRST_REST_MS = 100
 const LONGEST_REST_MS = 5 * 60_000
 /** An answer that takes longer makes a receiver a slow one. */
 const SLOW_MS = 1000

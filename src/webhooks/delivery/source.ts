@@ -16,6 +16,8 @@ export interface SourceHost {
 
 /** Bytes of events in hand at one time, about. */
 const TAKE_BYTES = 64 * 1024
+/** After a failure of the hub itself. */
+const AGAIN_MS = 5000
 
 /** What the hub has for one outlet, taken when there is use for it: what waits, waits in the log. */
 export class Source {
@@ -100,7 +102,8 @@ export class Source {
         this.#follower = undefined
         // The hub stops, or its log failed: what comes is sent after the next start.
         if (delivery.reason === 'shutdown' || delivery.reason === 'log-failed') this.#over = true
-        else this.#more = true
+        // Nobody foresaw it and it was reported: not at once again, and not never.
+        else setTimeout(() => this.wake(), AGAIN_MS).unref()
     }
   }
 }

@@ -318,3 +318,21 @@ test('what is disabled is sent nothing, stays so over a refresh and a restart, a
   await until('both', () => callback.attempts.length === 2)
   expect(callback.data.sort()).toEqual([1, 2])
 })
+
+test('a receiver that fails half the time gets nearly everything at once, and the rest with its next attempts', async () => {
+  const clock = new ManualClock(Date.now())
+  const hub = await hubWith({ clock })
+  let tries = 0
+  const callback = receiver({ answer: () => status(((tries++ * 2654435761) >>> 16) & 1 ? 500 : 204) })
+  await hub.subscribe(callback.url())
+  await hub.publish('t', ...Array.from({ length: 400 }, (_, index) => index))
+  const began = clock.now()
+  const [settled] = await until('all', async () => {
+    clock.pass(1000)
+    const [outlet] = hub.webhooks.list()
+    return outlet!.delivered + outlet!.abandoned === 400 && [outlet!]
+  })
+  expect(settled!.abandoned).toBeLessThan(30)
+  // By the clock that only this test moves: the pauses of five attempts, and little besides.
+  expect(clock.now() - began).toBeLessThan(700_000)
+})
