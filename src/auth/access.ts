@@ -106,11 +106,14 @@ export class Access {
     return authority.isLasting(principal)
   }
 
-  /**
-   * Who a principal of earlier is now, if what it leaves behind may stay. @throws CredentialError `issuer-unavailable`
-   */
-  async standing(principal: Principal): Promise<Principal | undefined> {
-    return this.isLasting(principal) ? this.#state.authority.standing(principal) : undefined
+  /** Who a principal of earlier is now, if what it leaves behind may stay; as `Authority.standing`. */
+  standing(principal: Principal): Principal | 'nobody' | 'unknown' {
+    return this.isLasting(principal) ? this.#state.authority.standing(principal) : 'nobody'
+  }
+
+  /** As `Authority.inquire`. */
+  inquire(): Promise<void> {
+    return this.#state.authority.inquire()
   }
 
   /** Host, proxy and origin. Never throws. */

@@ -78,8 +78,8 @@ export function requireUnexpiredKey(principal: Principal, now: number): Principa
 
 /** A key that stands in an URL is written to logs on its way: only one that can do no more than publish may.  */
 export function requirePublishOnly(principal: Principal): Principal {
-  const { subscribe, admin } = principal.grants
-  if (subscribe.length === 0 && !admin) return principal
+  const { subscribe, admin, metrics } = principal.grants
+  if (subscribe.length === 0 && !admin && !metrics) return principal
   throw new CredentialError(
     'forbidden',
     'key-parameter-grants',

@@ -102,15 +102,19 @@ export class Authority {
   }
 
   /**
-   * Who `principal` is now, recognised by this or an earlier authority, also before a restart; `undefined`: nobody any more.
-   * @throws CredentialError `issuer-unavailable` when the issuer's keys are needed for it and not there
+   * Who `principal` is now, recognised by this or an earlier authority, also before a restart; `nobody` any more; or
+   * `unknown` while the issuer's keys are needed for it and not there: `inquire` first.
    */
-  async standing(principal: Principal): Promise<Principal | undefined> {
-    // After a restart the keys of the issuer are not there before someone asks for them.
-    await this.#tokens?.lookFor(principal.credential)
+  standing(principal: Principal): Principal | 'nobody' | 'unknown' {
+    if (this.#tokens?.knows(principal.credential) === false) return 'unknown'
     const now = this.#standing(principal)
     const isOver = now?.expires !== undefined && this.#now() >= now.expires
-    return now?.id === principal.id && !isOver ? now : undefined
+    return now?.id === principal.id && !isOver ? now : 'nobody'
+  }
+
+  /** Asks the issuer for its keys, unless it was asked just now. Never rejects. */
+  async inquire(): Promise<void> {
+    await this.#tokens?.issuerKeys?.renew()
   }
 
   /** Whether what `principal` leaves behind may stay when its request is over: a ticket is a page's, for as long as that is open. */

@@ -81,6 +81,20 @@ export class IssuerKeys {
     )
   }
 
+  /** What `find` would say at once; `undefined`: it would ask the issuer first, or could not say. */
+  known<T>(choose: (keys: KeySet) => T | undefined): { found: T | undefined } | undefined {
+    const found = this.#current && choose(this.#current)
+    if (!this.#url) return { found }
+    const wouldAsk = this.#fetching !== undefined || this.#elapsed(this.#triedAt) >= this.#cooldown
+    if (found !== undefined) return wouldAsk && this.#elapsed(this.#fetchedAt) >= KEYS_FRESH_MS ? undefined : { found }
+    return wouldAsk || this.#failed || !this.#current ? undefined : { found }
+  }
+
+  /** Asks the issuer, unless it was asked just now. Never rejects: `known` says what came of it. */
+  async renew(): Promise<void> {
+    if (this.#url) await this.#refresh(this.#url)
+  }
+
   get #cooldown(): number {
     return this.#current ? REFETCH_COOLDOWN_MS : FIRST_FETCH_COOLDOWN_MS
   }

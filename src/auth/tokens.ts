@@ -112,6 +112,12 @@ export class Tokens {
     if (credential.startsWith('jwk:')) await this.#issuerKeys?.find(() => this.trusts(credential) || undefined)
   }
 
+  /** Whether `trusts` would say the same once the issuer was asked, as far as that can be known. */
+  knows(credential: string): boolean {
+    if (!credential.startsWith('jwk:') || !this.#issuerKeys) return true
+    return this.#issuerKeys.known(() => this.trusts(credential) || undefined) !== undefined
+  }
+
   async #verifySecret(token: string): Promise<Pick<VerifiedToken, 'claims' | 'credential'>> {
     if (this.#secrets.length === 0) throw notConfigured('HS256', 'auth.jwt.secret')
     for (const { key, credential } of this.#secrets) {

@@ -1,16 +1,28 @@
 import type { AccessSettings } from '../auth/settings.ts'
-import { type Config, hasCredentials } from '../config/config.ts'
+import { type Config, FIRST_KEY, hasCredentials, needsFirstKey } from '../config/config.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { HubError } from '../core/errors.ts'
-import { parseGrants } from '../core/grants.ts'
+import { ALL_GRANTS, parseGrants } from '../core/grants.ts'
+
+export interface AccessCircumstances {
+  /** Without credentials nobody gets in. */
+  closed?: boolean
+  /** SHA-256 of the key that the hub made for itself. */
+  firstKey?: string | undefined
+}
 
 /**
  * What the configuration says about who may do what.
  * @param ticketSecret 32 bytes
- * @param closed without credentials nobody gets in
  */
-export function accessSettings(config: Config, ticketSecret: Uint8Array, closed = false): AccessSettings {
+export function accessSettings(
+  config: Config,
+  ticketSecret: Uint8Array,
+  { closed: shut = false, firstKey }: AccessCircumstances = {},
+): AccessSettings {
   const { auth } = config
+  // A key that is still to be made must not leave the hub open until then.
+  const closed = shut || (needsFirstKey(auth) && firstKey === undefined)
   const { secrets, jwks, issuer, audience, claim, cookie } = auth.jwt
   return {
     open: auth.open && !closed,
@@ -20,12 +32,17 @@ export function accessSettings(config: Config, ticketSecret: Uint8Array, closed 
     corsOrigins: config.corsOrigins,
     trustedProxies: config.limits.trustedProxies,
     key: auth.key,
-    keys: auth.keys.map(({ name, sha256, expires, ...grants }) => ({
-      name,
-      sha256,
-      expires,
-      grants: parseGrants({ publish: [...grants.publish], subscribe: [...grants.subscribe], admin: grants.admin }),
-    })),
+    keys: [
+      ...auth.keys.map(({ name, sha256, expires, ...grants }) => ({
+        name,
+        sha256,
+        expires,
+        grants: parseGrants({ ...grants, publish: [...grants.publish], subscribe: [...grants.subscribe] }),
+      })),
+      ...(firstKey === undefined
+        ? []
+        : [{ name: FIRST_KEY, sha256: firstKey, expires: undefined, grants: ALL_GRANTS }]),
+    ],
     tokens: secrets.length > 0 || jwks ? { secrets, jwks, issuer, audience, claim, cookie } : undefined,
     anonymous: parseGrants({ publish: [...auth.anonymous.publish], subscribe: [...auth.anonymous.subscribe] }),
     ticketSecret,

@@ -44,7 +44,7 @@ export const configureConfig: Configure = (command, io, finish) => {
     else {
       const { entries, warnings } = loadFromFlags(print, io)
       for (const warning of warnings) await io.stderr.write(`mcp-sse: ${warning}\n`)
-      const rows = entries.map(({ key, value, origin }) => ({ key: key.name, value, origin }))
+      const rows = entries.map(({ key, value = null, origin }) => ({ key: key.name, value, origin }))
       await io.stdout.write(
         options.json ? rows.map((row) => `${JSON.stringify(row)}\n`).join('') : columns(rows.map(toCells)),
       )
@@ -53,7 +53,7 @@ export const configureConfig: Configure = (command, io, finish) => {
   })
 }
 
-function toCells({ key, value, origin }: { key: string; value: string | undefined; origin: string }): string[] {
+function toCells({ key, value, origin }: { key: string; value: string | null; origin: string }): string[] {
   return [key, value ?? '(not set)', origin]
 }
 

@@ -5,10 +5,14 @@ import { CommandFailure } from './failure.ts'
 import { failureOfAnswer, type HubClient, retryAfterMs } from './hub-client.ts'
 import { DEFAULT_URL } from './hub-url.ts'
 
-/** What a stream brings, in order. `json` is the event document as the hub wrote it. */
+/**
+ * What a stream brings, in order. `json` is the event document as the hub wrote it. `cursor`: everything that matches up
+ * to there has been brought; a position comes where that moved on without an event.
+ */
 export type StreamItem =
-  | { kind: 'event'; json: string }
-  | { kind: 'control'; name: string; json: string }
+  | { kind: 'event'; json: string; cursor: string }
+  | { kind: 'control'; name: string; json: string; cursor: string | undefined }
+  | { kind: 'position'; cursor: string }
   | { kind: 'lost'; reason: string; waitMs: number }
 
 const FIRST_RETRY_MS = 2000
@@ -140,6 +144,7 @@ async function* read(
   signal: AbortSignal,
 ): AsyncGenerator<readonly StreamItem[]> {
   let items: StreamItem[] = []
+  let told = progress.lastEventId
   const parser = createParser({
     maxBufferSize: MAX_FRAME_CHARACTERS,
     onId: (id) => {
@@ -152,6 +157,7 @@ async function* read(
       const item = itemOf(message)
       if (item.kind === 'control') learn(item, progress)
       items.push(item)
+      if (item.cursor !== undefined) told = item.cursor
     },
   })
   const decoder = new TextDecoder()
@@ -163,6 +169,10 @@ async function* read(
       const chunk = await readWithin(reader, progress.quietMs)
       if (chunk === undefined) return
       parser.feed(decoder.decode(chunk, { stream: true }))
+      if (progress.lastEventId !== told) {
+        told = progress.lastEventId
+        items.push({ kind: 'position', cursor: told })
+      }
       if (items.length === 0) continue
       const arrived = items
       items = []
@@ -191,8 +201,9 @@ async function readWithin(
   }
 }
 
-function itemOf({ event, data }: EventSourceMessage): StreamItem {
-  return event?.startsWith('$') ? { kind: 'control', name: event, json: data } : { kind: 'event', json: data }
+function itemOf({ id, event, data }: EventSourceMessage): Exclude<StreamItem, { kind: 'lost' }> {
+  if (event?.startsWith('$')) return { kind: 'control', name: event, json: data, cursor: id }
+  return { kind: 'event', json: data, cursor: id ?? '' }
 }
 
 function learn({ name, json }: { name: string; json: string }, progress: Progress): void {

@@ -9,6 +9,7 @@ export interface GrantOptions {
   subscribe?: string[]
   type?: string[]
   admin?: true
+  metrics?: true
 }
 
 export function addGrantFlags(command: Command): void {
@@ -19,8 +20,8 @@ export function addGrantFlags(command: Command): void {
 }
 
 /** @param example what to type instead. @throws CommandFailure when nothing is granted or a pattern is none */
-export function grantsOf({ publish = [], subscribe = [], type = [], admin }: GrantOptions, example: string) {
-  if (publish.length + subscribe.length === 0 && !admin) {
+export function grantsOf({ publish = [], subscribe = [], type = [], admin, metrics }: GrantOptions, example: string) {
+  if (publish.length + subscribe.length === 0 && !admin && !metrics) {
     throw usageFailure('Nothing is granted: say what it may publish to and read.', example)
   }
   try {
@@ -29,7 +30,7 @@ export function grantsOf({ publish = [], subscribe = [], type = [], admin }: Gra
   } catch (error) {
     throw error instanceof HubError ? usageFailure(error.message, example) : error
   }
-  return { publish, subscribe, types: type, admin: admin === true }
+  return { publish, subscribe, types: type, admin: admin === true, metrics: metrics === true }
 }
 
 /** `publish builds/**, read everything`, for a person. */
@@ -37,11 +38,13 @@ export function grantsLine(grants: {
   publish: readonly string[]
   subscribe: readonly string[]
   admin: boolean
+  metrics?: boolean
 }): string {
   const parts = [
     ...(grants.publish.length > 0 ? [`publish ${grants.publish.join(' ')}`] : []),
     ...(grants.subscribe.length > 0 ? [`read ${grants.subscribe.join(' ')}`] : []),
     ...(grants.admin ? ['admin'] : []),
+    ...(grants.metrics ? ['metrics'] : []),
   ]
   return parts.join(', ') || 'nothing'
 }

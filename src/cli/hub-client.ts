@@ -21,6 +21,8 @@ const USES = {
   publish: 'publish <topic> <data>',
   subscribe: 'subscribe <pattern>',
   topics: 'topics',
+  run: 'run <topic> -- <command>',
+  health: 'health',
   stdio: 'stdio',
   'webhooks list': 'webhooks list',
   'webhooks show': 'webhooks show <id>',
@@ -77,6 +79,8 @@ export class HubClient {
         headers: { ...headers, ...authorization },
         // A redirected POST would arrive as a GET, and the key elsewhere.
         redirect: 'manual',
+        // HTTP_PROXY counts for this machine too (Bun 1.4.5), and no proxy knows what listens here.
+        ...(isLocalUrlHost(new URL(this.url).hostname) ? { proxy: false } : {}),
         ...(body === undefined ? {} : { body }),
         ...(signal ? { signal } : {}),
       })

@@ -44,6 +44,7 @@ export async function hubWebhooks(options: HubWebhooksOptions): Promise<Webhooks
     sealKey: new Uint8Array(hkdfSync('sha256', ticketSecret, '', SEAL, 32)),
     choose: chooser(new OfferedTypes(eventTypes.declared)),
     standing: (principal) => access.standing(principal),
+    inquire: () => access.inquire(),
     limits: config.limits,
     warn: lines.warn,
     report,

@@ -1,4 +1,6 @@
-import { fstatSync } from 'node:fs'
+import { fstatSync, readFileSync } from 'node:fs'
+import { constants } from 'node:os'
+import { isatty } from 'node:tty'
 import type { RunMode } from '../config/data-dir.ts'
 
 export interface Output {
@@ -27,6 +29,13 @@ export interface Io {
   /** Aborts on the first SIGINT or SIGTERM; the second one ends the process as it would have without this. */
   untilInterrupted(): AbortSignal
   /**
+   * Tells of signals instead of ending the process by them, until the function it returns is called. Those that the
+   * process was started to ignore (`nohup`) stay ignored.
+   */
+  onSignal(signals: readonly NodeJS.Signals[], listener: (signal: NodeJS.Signals) => void): () => void
+  /** What another program wrote, byte for byte, to an output of ours; settles as `Output.write` does. */
+  pass(to: 'stdout' | 'stderr', bytes: Uint8Array): Promise<void>
+  /**
    * Ends the process, for what was written to a reader that does not take it: that alone keeps a process alive (Bun
    * 1.4.5: also after `stdout.destroy()` and `unref()`). Every other end is the exit code that `run` returns.
    */
@@ -43,21 +52,15 @@ export function processIo(): Io {
     stdout: output(process.stdout),
     stderr: output(process.stderr),
     untilInterrupted,
+    onSignal,
+    pass: (to, bytes) => written(process[to], bytes),
     exit: (code) => process.exit(code),
   }
 }
 
 function output(stream: NodeJS.WriteStream): Output {
-  let listening = false
   return {
-    write(text) {
-      // Without a listener a broken pipe is an uncaught exception besides the rejection.
-      if (!listening) stream.on('error', () => {})
-      listening = true
-      return new Promise((resolve, reject) => {
-        stream.write(text, (error) => (error ? reject(error) : resolve()))
-      })
-    },
+    write: (text) => written(stream, text),
     get isTerminal() {
       return stream.isTTY === true
     },
@@ -67,10 +70,19 @@ function output(stream: NodeJS.WriteStream): Output {
   }
 }
 
+function written(stream: NodeJS.WriteStream, content: string | Uint8Array): Promise<void> {
+  // Without a listener a broken pipe is an uncaught exception besides the rejection.
+  if (stream.listenerCount('error') === 0) stream.on('error', () => {})
+  return new Promise((resolve, reject) => {
+    stream.write(content, (error) => (error ? reject(error) : resolve()))
+  })
+}
+
 function standardInput(): Input {
   return {
     get isTerminal() {
-      return process.stdin.isTTY === true
+      // Not `process.stdin`: that would take hold of what a child is to read.
+      return isatty(0)
     },
     get size() {
       const stat = fstatSync(0)
@@ -90,4 +102,20 @@ function untilInterrupted(): AbortSignal {
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
   return controller.signal
+}
+
+function onSignal(signals: readonly NodeJS.Signals[], listener: (signal: NodeJS.Signals) => void): () => void {
+  const ignored = ignoredSignals()
+  const heard = signals.filter((signal) => !(ignored & (1n << BigInt(constants.signals[signal] - 1))))
+  for (const signal of heard) process.on(signal, listener)
+  return () => {
+    for (const signal of heard) process.off(signal, listener)
+  }
+}
+
+/** A bit for each signal, the lowest for signal 1. Only Linux tells; elsewhere none are taken to be ignored. */
+function ignoredSignals(): bigint {
+  if (process.platform !== 'linux') return 0n
+  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1]
+  return BigInt(`0x${mask ?? '0'}`)
 }

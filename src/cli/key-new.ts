@@ -23,6 +23,7 @@ const EXAMPLES = `
 Examples:
   ${NEW_KEY}
   mcp-sse key new wall --subscribe 'public/**' --expires 90d --save
+  mcp-sse key new prometheus --metrics --save
   mcp-sse key new admin --publish '**' --subscribe '**' --admin --save
 
 The key is printed once, on stdout, and is nowhere else; the configuration holds only its SHA-256.
@@ -31,6 +32,7 @@ The key is printed once, on stdout, and is nowhere else; the configuration holds
 export const configureKeyNew: Configure = (command, io, finish) => {
   addGrantFlags(command)
   command
+    .option('--metrics', 'may read /metrics')
     .option('--expires <when>', 'ends after a duration (90d) or at a date or time')
     .option('--save [file]', 'add it to the configuration file: this one, that of --config, or the one serve reads')
     .option('--json', 'print the key and what it may do as JSON')
@@ -38,14 +40,15 @@ export const configureKeyNew: Configure = (command, io, finish) => {
   command.action(async (name: string, options: NewOptions) => {
     const refusal = keyNameRefusal(name)
     if (refusal !== undefined) throw usageFailure(`A key has ${KEY_NAME_ALLOWED}.${refusal && ` ${refusal}`}`, NEW_KEY)
-    const { publish, subscribe, admin } = grantsOf(options, NEW_KEY)
+    const { publish, subscribe, admin, metrics } = grantsOf(options, NEW_KEY)
     const { key, sha256 } = newApiKey()
-    const block: ConfiguredKey = { name, sha256, publish, subscribe, admin, expires: expiresOf(options.expires) }
+    const grants = { publish, subscribe, admin, metrics }
+    const block: ConfiguredKey = { name, sha256, ...grants, expires: expiresOf(options.expires) }
     const path = savePath(options, io)
     const file = path && shownPath(path, io.cwd)
     if (path && file) editKeys(path, io.cwd, (text) => addKey(text, block, file))
     const expires = block.expires === undefined ? null : new Date(block.expires).toISOString()
-    const document = { name, key, sha256, publish, subscribe, admin, expires, file: path ?? null }
+    const document = { name, key, sha256, ...grants, expires, file: path ?? null }
     await io.stdout.write(`${options.json ? JSON.stringify(document) : key}\n`)
     await io.stderr.write(file ? saved(name, file, io.env) : `${notSaved(name)}\n${keyBlock(block)}`)
     finish(DONE)

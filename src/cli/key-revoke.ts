@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs'
-import { type Config, hasCredentials } from '../config/config.ts'
+import type { Command } from 'commander'
+import { type Config, FIRST_KEY, hasCredentials, needsFirstKey } from '../config/config.ts'
 import { keyNameRefusal } from '../config/credential-value.ts'
 import { removeKey } from '../config/key-blocks.ts'
 import { HubError } from '../core/errors.ts'
+import { removeFirstKey } from '../daemon/first-key.ts'
 import { loadFromFlags } from './config-flags.ts'
 import { DONE } from './exit.ts'
 import { CommandFailure, usageFailure } from './failure.ts'
+import type { Io } from './io.ts'
 import { NEW_KEY, startWithoutCredentials } from './last-credential.ts'
 import { HOW_TO_RELOAD } from './reload-hint.ts'
 import { editKeys, settingsPath, shownPath } from './settings-file.ts'
@@ -18,6 +21,7 @@ export const configureKeyRevoke: Configure = (command, io, finish) => {
     if (keyNameRefusal(name) !== undefined) {
       throw usageFailure('This is not the name of a key.', 'mcp-sse key list')
     }
+    if (name === FIRST_KEY && (await revokedFirstKey(command, io))) return finish(DONE)
     const path = settingsPath(named, io)
     const file = shownPath(path, io.cwd)
     if (!existsSync(path)) {
@@ -35,6 +39,20 @@ export const configureKeyRevoke: Configure = (command, io, finish) => {
     )
     finish(DONE)
   })
+}
+
+/** Whether there was one that the hub had made for itself. @throws HubError */
+async function revokedFirstKey(command: Command, io: Io): Promise<boolean> {
+  const { auth, dataDir } = loadFromFlags(command, io, true).config
+  if (!auth.makeKey || !removeFirstKey(dataDir)) return false
+  await io.stdout.write(`${FIRST_KEY} was removed from ${dataDir}.\n`)
+  const next = needsFirstKey(auth)
+    ? 'mcp-sse: then it makes and prints another, since nothing else is a credential.\n'
+    : ''
+  await io.stderr.write(
+    `mcp-sse: until the hub has read its configuration again the key still works.\n${next}Try: ${HOW_TO_RELOAD}\n`,
+  )
+  return true
 }
 
 /** What to say when none is left in what `load` reads; `undefined`: some are. */

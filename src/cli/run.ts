@@ -62,18 +62,18 @@ async function end(
   io: Io,
 ): Promise<number> {
   if (isBrokenPipe(error)) return DONE
-  try {
-    if (error instanceof CommanderError && error.exitCode === 0) {
+  if (error instanceof CommanderError && error.exitCode === 0) {
+    try {
       await io.stdout.write(printed)
       return DONE
+    } catch (unwritten) {
+      return await end(unwritten, argv, program, '', io)
     }
-    const failure = error instanceof CommanderError ? await commandLineFailure(error, argv, program) : failureOf(error)
-    await io.stderr.write(failureText(failure))
-    return failure.exitCode
-  } catch (unwritten) {
-    if (isBrokenPipe(unwritten)) return DONE
-    throw unwritten
   }
+  const failure = error instanceof CommanderError ? await commandLineFailure(error, argv, program) : failureOf(error)
+  // Where nobody can be told, on a closed pipe or a full disk, the exit code still says it.
+  await io.stderr.write(failureText(failure)).catch(() => {})
+  return failure.exitCode
 }
 
 /** commander's `error: unknown option '--x'\n(Did you mean --y?)` in our words. */

@@ -1,12 +1,17 @@
 import { Access } from '../auth/access.ts'
 import type { LoadedConfig } from '../config/load.ts'
+import type { ClosedStream } from '../core/closed-stream.ts'
 import { HubError } from '../core/errors.ts'
+import type { EventLog } from '../core/event-log.ts'
 import { Hub } from '../core/hub.ts'
 import { systemClock } from '../daemon/clock.ts'
+import { closedLine } from '../daemon/closed-line.ts'
 import { createLogLines, type LogLines } from '../daemon/log-lines.ts'
 import { onReloadSignal } from '../daemon/reload-signal.ts'
+import { ServiceManager } from '../daemon/service-manager.ts'
 import { StopSignal } from '../daemon/stop-signal.ts'
 import { temporaryTicketKey, ticketKey } from '../daemon/ticket-key.ts'
+import { watch } from '../daemon/watchdog.ts'
 import { type Listeners, listen } from '../http/listen.ts'
 import type { McpOnDemand } from '../mcp/on-demand.ts'
 import { openLog, outletsExist } from '../storage/open.ts'
@@ -14,6 +19,7 @@ import { WebhooksOnDemand } from '../webhooks/on-demand.ts'
 import { accessSettings, namingSource } from './access-settings.ts'
 import { eventTypesOf } from './event-types.ts'
 import { DONE, IO_ERROR } from './exit.ts'
+import { FirstKey } from './first-key.ts'
 import type { HubWebhooksOptions } from './hub-webhooks.ts'
 import type { Io } from './io.ts'
 import { Reload, type ReloadOptions } from './reload.ts'
@@ -31,10 +37,14 @@ const PENDING_EVENTS = 10_000
 export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], io: Io): Promise<number> {
   const { config, warnings } = loaded
   const stop = new StopSignal()
+  const managed = Promise.withResolvers<ServiceManager>()
   const reload = Promise.withResolvers<() => Promise<void>>()
   // Before anything slow, as without a listener the signal ends the process; what comes too early waits.
   const ignoreReloads = onReloadSignal({
-    reload: async () => (await reload.promise)(),
+    reload: async () => {
+      const [manager, run] = await Promise.all([managed.promise, reload.promise])
+      await manager.during(run)
+    },
     hangUp: () => stop.fail(),
   })
   const lines = createLogLines({
@@ -43,7 +53,10 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
     write: (line) => void io.stderr.write(`mcp-sse: ${line}\n`).catch(() => {}),
   })
   for (const warning of warnings) lines.warn(warning)
+  const manager = await ServiceManager.open({ env: io.env, pid: process.pid, warn: lines.warn })
+  managed.resolve(manager)
   const eventTypes = await eventTypesOf(loaded)
+  manager.status('opening the event log')
   const log = await openLog({
     durability: config.durability,
     directory: config.dataDir,
@@ -56,6 +69,7 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
   let hub: Hub | undefined
   let mcp: McpOnDemand | undefined
   let webhooks: WebhooksOnDemand | undefined
+  let unwatch: (() => void) | undefined
   let exitCode = DONE
   const failed = Promise.withResolvers<void>()
   log.onFailure((error) => {
@@ -68,12 +82,16 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
   try {
     const report = reportTo(lines)
     const ticketSecret = config.durability === 'memory' ? temporaryTicketKey() : ticketKey(config.dataDir, lines.warn)
-    const settings = accessSettings(config, ticketSecret)
+    const firstKey = new FirstKey(io.stdout)
+    const made = await firstKey.of(config)
+    const settings = accessSettings(config, ticketSecret, { firstKey: made })
     const access = namingSource(loaded, () => new Access(settings, { now: systemClock.now, report }))
     const limits = { ...config.stream, ...config.limits, pendingEvents: PENDING_EVENTS, tailBytes: TAIL_BYTES }
     const check = eventTypes.check.bind(eventTypes)
-    hub = await Hub.open({ log, clock: systemClock, limits, report, check })
-    const parts = { loaded, access, hub, ticketSecret, lines }
+    // A restart ends every stream: at other levels 10,000 readers would be 10,000 lines.
+    const closed = config.logLevel === 'debug' ? (stream: ClosedStream) => lines.debug(closedLine(stream)) : undefined
+    hub = await Hub.open({ log, clock: systemClock, limits, report, check, closed })
+    const parts = { loaded, access, hub, ticketSecret, firstKey, lines }
     webhooks = webhooksOf({ ...parts, eventTypes, report })
     if (hasWebhooks(config)) await webhooks.get()
     const server = serverOf({ hub, access, config, eventTypes, webhooks, lines, report })
@@ -85,16 +103,31 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
       port: config.port,
       onMissing: (host) => lines.info(`this machine has no ${host}; listening without it.`),
     })
-    await io.stdout.write(welcome(config, listeners))
+    manager.ready(`listens on ${listeners.urls.join(' and ')}`)
+    unwatch = watchdog(manager, log, lines)
+    await io.stdout.write(welcome(config, { ...listeners, firstKey: made !== undefined }))
     await stop.wait()
     hub.refuseNew()
+    manager.stopping(config.drain.delayMs + config.drain.timeoutMs)
     await Promise.race([Bun.sleep(config.drain.delayMs), failed.promise])
   } finally {
     ignoreReloads()
     await end({ hub, mcp, webhooks, listeners }, config.drain.timeoutMs)
+    unwatch?.()
     await log.close()
   }
   return exitCode
+}
+
+function watchdog(manager: ServiceManager, log: EventLog, lines: LogLines): (() => void) | undefined {
+  if (manager.watchdogMs === undefined) return undefined
+  return watch({
+    withinMs: manager.watchdogMs,
+    probe: () => log.probe(),
+    alive: () => manager.alive(),
+    clock: systemClock,
+    warn: lines.warn,
+  })
 }
 
 /** They are loaded when they are first needed, which may be now. */
@@ -125,11 +158,12 @@ interface Reloading {
   mcp: McpOnDemand
   webhooks: WebhooksOnDemand
   ticketSecret: Uint8Array
+  firstKey: FirstKey
   lines: LogLines
 }
 
 function reloading(options: Reloading): () => Promise<void> {
-  const { loaded, load, access, hub, mcp, webhooks, ticketSecret, lines } = options
+  const { loaded, load, access, hub, mcp, webhooks, ticketSecret, firstKey, lines } = options
   const reload = new Reload({
     loaded,
     load,
@@ -137,7 +171,8 @@ function reloading(options: Reloading): () => Promise<void> {
       // Only a start takes these over, and what it would refuse is refused here.
       if (!Bun.deepEquals(next.config.eventTypes, loaded.config.eventTypes)) await eventTypesOf(next)
       if (!Bun.deepEquals(next.config.forwards, loaded.config.forwards)) await checkForwards(next)
-      namingSource(next, () => access.replace(accessSettings(next.config, ticketSecret, closed)))
+      const circumstances = { closed, firstKey: await firstKey.of(next.config) }
+      namingSource(next, () => access.replace(accessSettings(next.config, ticketSecret, circumstances)))
       const judge = access.judge.bind(access)
       await hub.reconsider(judge)
       await mcp.reconsider(judge)

@@ -11,6 +11,7 @@ import { Answers } from '../http/answers.ts'
 import { createApp } from '../http/app.ts'
 import { McpOnDemand } from '../mcp/on-demand.ts'
 import type { WebhooksOnDemand } from '../webhooks/on-demand.ts'
+import { hubMetrics } from './hub-metrics.ts'
 
 const IDLE_TIMEOUT_S = { least: 60, most: 255 }
 /** Memory for what requests read from the log, all together. */
@@ -43,6 +44,7 @@ export function serverOf(options: ServerOptions): HubServer {
     const { hubMcp } = await import('./hub-mcp.ts')
     return hubMcp({ hub, access, config, eventTypes, webhooks, publishRate, answers, report })
   })
+  const metrics = hubMetrics({ version, hub, mcp: () => mcp.begun, webhooks: () => webhooks.begun() })
   const heartbeatS = Math.ceil(stream.heartbeatMs / 1000)
   const app = () =>
     createApp({
@@ -50,6 +52,7 @@ export function serverOf(options: ServerOptions): HubServer {
       access,
       mcp: () => mcp.get(),
       webhooks: () => webhooks.get(),
+      metrics,
       publishRate,
       refusals,
       answers,

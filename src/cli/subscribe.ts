@@ -1,13 +1,13 @@
+import { resolve } from 'node:path'
 import { InvalidArgumentError } from 'commander'
-import { oneLine } from '../sse/encode.ts'
-import { displayLine, plain, type ShownEvent } from './display.ts'
-import { parseExact } from './exact-json.ts'
 import { DONE } from './exit.ts'
 import { usageFailure } from './failure.ts'
-import { follow, parseControl, type StreamItem } from './follow.ts'
-import { history } from './history.ts'
-import { addHubFlags, type HubClient, hubClient } from './hub-client.ts'
-import type { Io } from './io.ts'
+import { follow } from './follow.ts'
+import { addHubFlags, hubClient } from './hub-client.ts'
+import { Reaction } from './subscribe/reaction.ts'
+import { held } from './subscribe/source.ts'
+import { StateFile } from './subscribe/state-file.ts'
+import { print, react } from './subscribe/taking.ts'
 import type { Configure } from './verb.ts'
 
 interface SubscribeOptions {
@@ -18,6 +18,9 @@ interface SubscribeOptions {
   last?: string
   count?: number
   follow: boolean
+  exec?: string
+  attempts?: number
+  state?: string
 }
 
 const EXAMPLES = `
@@ -26,6 +29,12 @@ Examples:
   mcp-sse subscribe 'orders/*' --last 10        the newest ten, then live
   mcp-sse subscribe --since 1h --json           one JSON document a line
   mcp-sse subscribe jobs --type 'job.*' --count 1
+  mcp-sse subscribe 'orders/**' --state orders.place --exec './handle-order'
+
+With --exec the command runs in the shell, once for each event, one at a time: the event document on stdin; MCP_SSE_TOPIC,
+MCP_SSE_TYPE, MCP_SSE_ID, MCP_SSE_CURSOR and MCP_SSE_TIME in its environment, MCP_SSE_GAP=1 after missed events,
+MCP_SSE_KEY never. Exit code 0 is done; else it runs again after 1 s, 2 s, … 60 s. With --state the place is kept in the
+file, and the next start goes on there: every event is handled at least once. Another start: echo earliest > FILE
 `
 
 export const configureSubscribe: Configure = (command, io, finish) => {
@@ -37,16 +46,54 @@ export const configureSubscribe: Configure = (command, io, finish) => {
     .option('--count <n>', 'end after n events', wholeNumber)
     .option('--no-follow', 'print what the log holds (the newest 100 without a start) and end')
     .option('--json', 'one event document a line')
+    .option('--exec <command>', 'run this for each event until it succeeds, instead of printing')
+    .option('--attempts <n>', 'with --exec: give an event up after n runs (default: never)', wholeNumber)
+    .option('--state <file>', 'go on where the file says, and keep the place in it')
     .addHelpText('after', EXAMPLES)
   command.action(async (patterns: string[], options: SubscribeOptions) => {
-    if (options.since !== undefined && options.last !== undefined) {
-      throw usageFailure('--since and --last are two different starts.', "mcp-sse subscribe 'orders/**' --last 10")
-    }
+    checkUsage(options)
     const hub = hubClient('subscribe', options, io)
     const query = queryOf(patterns, options)
-    await (options.follow ? printLive(hub, query, options, io) : printHistory(hub, query, options, io))
+    const state = options.state === undefined ? undefined : StateFile.open(resolve(io.cwd, options.state))
+    try {
+      if (state?.start) query.set('since', state.start.cursor)
+      // A page of history that was cut short is no success: there a signal ends the process as ever.
+      const stop = options.follow || options.exec ? io.untilInterrupted() : new AbortController().signal
+      if (options.follow) query.set('envelope', '1')
+      const source = options.follow ? follow(hub, query, stop) : held(hub, query, stop)
+      const taking = { source, count: options.count ?? Number.POSITIVE_INFINITY, state, stop }
+      const { exec: command, attempts = Number.POSITIVE_INFINITY } = options
+      if (command === undefined) await print(taking, options.json === true, io)
+      else await react(taking, new Reaction({ command, attempts, stop }, state?.start?.gap ?? false, io), io)
+    } finally {
+      state?.close()
+    }
     finish(DONE)
   })
+}
+
+function checkUsage({ since, last, state, exec, attempts, json }: SubscribeOptions): void {
+  if (since !== undefined && last !== undefined) {
+    throw usageFailure('--since and --last are two different starts.', "mcp-sse subscribe 'orders/**' --last 10")
+  }
+  if (state !== undefined && (since !== undefined || last !== undefined)) {
+    throw usageFailure(
+      `--state goes on where the file says, ${since === undefined ? '--last' : '--since'} starts elsewhere.`,
+      'echo earliest > FILE && mcp-sse subscribe --state FILE',
+    )
+  }
+  if (exec !== undefined && exec.trim() === '') {
+    throw usageFailure('--exec has no command.', "mcp-sse subscribe 'orders/**' --exec 'cat >> orders.ndjson'")
+  }
+  if (attempts !== undefined && exec === undefined) {
+    throw usageFailure('--attempts is for --exec.', "mcp-sse subscribe --exec 'cat >> orders.ndjson' --attempts 5")
+  }
+  if (exec !== undefined && json) {
+    throw usageFailure(
+      '--json is for printing; the command of --exec is given the document as it is.',
+      "mcp-sse subscribe 'orders/**' --exec 'cat >> orders.ndjson'",
+    )
+  }
 }
 
 function queryOf(patterns: readonly string[], { type = [], since, last }: SubscribeOptions): URLSearchParams {
@@ -55,55 +102,6 @@ function queryOf(patterns: readonly string[], { type = [], since, last }: Subscr
   if (since !== undefined) query.set('since', since)
   if (last !== undefined) query.set('last', last)
   return query
-}
-
-async function printLive(hub: HubClient, query: URLSearchParams, options: SubscribeOptions, io: Io): Promise<void> {
-  query.set('envelope', '1')
-  let left = options.count ?? Number.POSITIVE_INFINITY
-  for await (const items of follow(hub, query, io.untilInterrupted())) {
-    let text = ''
-    for (const item of items) {
-      if (item.kind === 'event') {
-        if (left-- > 0)
-          text += options.json ? `${oneLine(item.json)}\n` : displayLine(parseExact(item.json) as ShownEvent)
-        continue
-      }
-      const notice = noticeOf(item)
-      if (notice) await io.stderr.write(`mcp-sse: ${notice}\n`)
-    }
-    if (text) await io.stdout.write(text)
-    if (left <= 0) return
-  }
-}
-
-async function printHistory(hub: HubClient, query: URLSearchParams, options: SubscribeOptions, io: Io): Promise<void> {
-  let left = options.count ?? Number.POSITIVE_INFINITY
-  for await (const { events, truncated } of history(hub, query)) {
-    if (truncated) await io.stderr.write('mcp-sse: gap: events from here on were removed by retention.\n')
-    const shown = events.slice(0, left)
-    left -= shown.length
-    const text = shown.map((event) => (options.json ? `${JSON.stringify(event)}\n` : displayLine(event as ShownEvent)))
-    if (text.length > 0) await io.stdout.write(text.join(''))
-    if (left <= 0) return
-  }
-}
-
-/** What a person has to know, on stderr; `$open` and `$heartbeat` are routine. */
-function noticeOf(item: Exclude<StreamItem, { kind: 'event' }>): string | undefined {
-  if (item.kind === 'lost') {
-    return `connection lost (${plain(item.reason)}), trying again in ${(item.waitMs / 1000).toFixed(1)} s`
-  }
-  const fields = parseControl(item.json)
-  switch (item.name) {
-    case '$gap':
-      return `gap: events between ${plain(String(fields.requested))} and ${plain(String(fields.resumedFrom))} are missing (${plain(String(fields.reason))})`
-    case '$error':
-      // The end of the stream that follows says it.
-      if (String(fields.code).startsWith('credential-')) return undefined
-      return `${plain(String(fields.message))} [${plain(String(fields.code))}]`
-    default:
-      return undefined
-  }
 }
 
 function collect(value: string, before: string[] = []): string[] {

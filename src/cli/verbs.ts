@@ -18,6 +18,11 @@ export function allVerbs(): Verb[] {
       load: async () => (await import('./subscribe.ts')).configureSubscribe,
     },
     {
+      synopsis: 'run <topic> <command...>',
+      summary: 'run a command and publish how it ended',
+      load: async () => (await import('./run-command.ts')).configureRun,
+    },
+    {
       synopsis: 'topics [pattern...]',
       summary: 'list topics with how many events they hold',
       load: async () => (await import('./topics.ts')).configureTopics,
@@ -46,6 +51,16 @@ export function allVerbs(): Verb[] {
       synopsis: 'token',
       summary: 'make and check tokens',
       load: async () => (await import('./token.ts')).configureToken,
+    },
+    {
+      synopsis: 'health',
+      summary: 'say whether the hub is ready, by the exit code too',
+      load: async () => (await import('./health.ts')).configureHealth,
+    },
+    {
+      synopsis: 'service',
+      summary: 'have systemd start the hub',
+      load: async () => (await import('./service.ts')).configureService,
     },
     {
       synopsis: 'version',

@@ -1,10 +1,17 @@
 import { version } from '../../package.json'
-import type { Config } from '../config/config.ts'
+import { type Config, FIRST_KEY } from '../config/config.ts'
 import { isLoopback } from '../config/host.ts'
 import { accessMode } from './access-settings.ts'
 
+export interface Place {
+  urls: readonly string[]
+  port: number
+  /** The key that it made for itself counts. */
+  firstKey: boolean
+}
+
 /** The lines of a start. No key is in them: whoever has one puts it where the example takes it from. */
-export function welcome(config: Config, { urls, port }: { urls: readonly string[]; port: number }): string {
+export function welcome(config: Config, { urls, port, firstKey }: Place): string {
   const kept = config.durability === 'memory' ? 'in memory only: gone with the process' : config.dataDir
   const local = config.hosts.some((host) => isLoopback(host) || host === '0.0.0.0' || host === '::')
   const place = local ? `localhost:${port}` : urls[0]!.replace(/^http:\/\//, '')
@@ -13,7 +20,7 @@ export function welcome(config: Config, { urls, port }: { urls: readonly string[
   return [
     `mcp-sse ${version} listens on ${urls.join(' and ')}`,
     `  data   ${kept} (durability ${config.durability})`,
-    `  access ${accessLine(config)}`,
+    `  access ${accessLine(config, firstKey)}`,
     `  page   ${url}/`,
     `  mcp    ${url}/mcp`,
     `  try    curl ${credential}-d 'hello' ${place}/events/greetings`,
@@ -22,13 +29,14 @@ export function welcome(config: Config, { urls, port }: { urls: readonly string[
 }
 
 /** `2 keys (ci, web), tokens of https://login.example; without a credential read public/**` */
-export function accessLine(config: Config): string {
+export function accessLine(config: Config, firstKey: boolean): string {
   const mode = accessMode(config)
   if (mode === 'open') return 'open: anyone on this machine may publish and read'
   if (mode === 'open to all') return 'open to all: anyone who can reach it may publish, read and erase (auth.open)'
   const { key, keys, jwt, anonymous } = config.auth
   const known: string[] = []
   if (key !== undefined) known.push('auth.key')
+  if (firstKey) known.push(FIRST_KEY)
   if (keys.length > 0) known.push(`${keys.length} ${keys.length === 1 ? 'key' : 'keys'}`)
   if (jwt.jwks || jwt.secrets.length > 0) known.push(jwt.issuer ? `tokens of ${jwt.issuer}` : 'tokens')
   const allowed = [

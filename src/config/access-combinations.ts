@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type AuthConfig, type Config, hasCredentials } from './config.ts'
+import { type AuthConfig, type Config, FIRST_KEY, hasCredentials } from './config.ts'
 import { isLocalUrlHost, isLoopback } from './host.ts'
 
 /** Where a key got its value. */
@@ -74,7 +74,7 @@ function tokenProblems({ publicUrl, auth: { jwt } }: Config, from: From): string
   return problems
 }
 
-function keyProblems({ key, keys }: AuthConfig, from: From): string[] {
+function keyProblems({ key, keys, makeKey }: AuthConfig, from: From): string[] {
   const problems: string[] = []
   const refuse = (sentence: string) => problems.push(`${from('auth.keys')}: auth.keys ${sentence}`)
   const names = new Set<string>()
@@ -85,6 +85,9 @@ function keyProblems({ key, keys }: AuthConfig, from: From): string[] {
     if (names.has(name)) refuse(`has the name "${name}" twice. Rename one, or remove it: mcp-sse key revoke ${name}`)
     else if (owner === 'auth.key') refuse(`has the key of auth.key as "${name}" too. Make another: mcp-sse key new`)
     else if (owner) refuse(`has one sha256 for "${owner}" and "${name}". Make another key: mcp-sse key new ${name}`)
+    if (makeKey && name === FIRST_KEY) {
+      refuse(`has the name "${name}", which the key of auth.make_key has. Rename it, or turn that off.`)
+    }
     names.add(name)
     owners.set(sha256, name)
   }
@@ -95,5 +98,6 @@ function keyProblems({ key, keys }: AuthConfig, from: From): string[] {
 function credentialKey({ key, keys, jwt }: AuthConfig): string {
   if (key !== undefined) return 'auth.key'
   if (keys.length > 0) return 'auth.keys'
-  return jwt.secrets.length > 0 ? 'auth.jwt.secret' : 'auth.jwt.jwks'
+  if (jwt.secrets.length > 0) return 'auth.jwt.secret'
+  return jwt.jwks === undefined ? 'auth.make_key' : 'auth.jwt.jwks'
 }

@@ -16,6 +16,8 @@ export interface ConfiguredKey {
   publish: readonly string[]
   subscribe: readonly string[]
   admin: boolean
+  /** May read `/metrics`. */
+  metrics: boolean
   /** Milliseconds since 1970; `undefined`: never. */
   expires: number | undefined
 }
@@ -58,6 +60,8 @@ export interface ConfiguredForward {
 export interface AuthConfig {
   open: boolean
   key: string | undefined
+  /** A start without credentials makes one, which then counts besides others. */
+  makeKey: boolean
   keys: readonly ConfiguredKey[]
   anonymous: { publish: readonly string[]; subscribe: readonly string[] }
   jwt: {
@@ -72,7 +76,19 @@ export interface AuthConfig {
 }
 
 /** Whether anything tells one caller from another. */
-export function hasCredentials({ key, keys, jwt }: AuthConfig): boolean {
+export function hasCredentials(auth: AuthConfig): boolean {
+  return auth.makeKey || namesCredentials(auth)
+}
+
+/** The name of the key that a hub makes for itself. */
+export const FIRST_KEY = 'first-key'
+
+/** Whether that key is the only credential, and so has to be there. */
+export function needsFirstKey(auth: AuthConfig): boolean {
+  return auth.makeKey && !namesCredentials(auth)
+}
+
+function namesCredentials({ key, keys, jwt }: AuthConfig): boolean {
   return key !== undefined || keys.length > 0 || jwt.secrets.length > 0 || jwt.jwks !== undefined
 }
 
@@ -201,17 +217,19 @@ export function configFrom(
   }
 }
 
-function authFrom({ open, key, keys, anonymous, jwt }: Settings['auth'], cwd: string): AuthConfig {
+function authFrom({ open, key, make_key: makeKey, keys, anonymous, jwt }: Settings['auth'], cwd: string): AuthConfig {
   const isUrl = jwt.jwks !== undefined && /^https?:\/\//i.test(jwt.jwks)
   return {
     open,
     key,
+    makeKey,
     keys: keys.map((one) => ({
       name: one.name,
       sha256: one.sha256,
       publish: one.publish ?? [],
       subscribe: one.subscribe ?? [],
       admin: one.admin ?? false,
+      metrics: one.metrics ?? false,
       expires: one.expires,
     })),
     anonymous: { publish: anonymous.publish ?? [], subscribe: anonymous.subscribe ?? [] },

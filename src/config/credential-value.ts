@@ -50,6 +50,7 @@ export function apiKeys() {
     publish: patterns().optional(),
     subscribe: patterns().optional(),
     admin: boolean().optional(),
+    metrics: boolean().optional(),
     expires: moment().optional(),
   })
   const allowed = `a list of at most ${MAX_API_KEYS} tables {${Object.keys(table.shape).join(', ')}}`

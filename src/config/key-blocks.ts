@@ -3,7 +3,7 @@ import type { ConfiguredKey } from './config.ts'
 import { configKeys } from './keys.ts'
 
 /** The `[[auth.keys]]` table of one key as a person would write it, each line with its line break. */
-export function keyBlock({ name, sha256, publish, subscribe, admin, expires }: ConfiguredKey): string {
+export function keyBlock({ name, sha256, publish, subscribe, admin, metrics, expires }: ConfiguredKey): string {
   const lines = [
     '[[auth.keys]]',
     `name = ${JSON.stringify(name)}`,
@@ -11,6 +11,7 @@ export function keyBlock({ name, sha256, publish, subscribe, admin, expires }: C
     ...(publish.length > 0 ? [`publish = ${tomlList(publish)}`] : []),
     ...(subscribe.length > 0 ? [`subscribe = ${tomlList(subscribe)}`] : []),
     ...(admin ? ['admin = true'] : []),
+    ...(metrics ? ['metrics = true'] : []),
     ...(expires === undefined ? [] : [`expires = "${new Date(expires).toISOString()}"`]),
   ]
   return lines.map((line) => `${line}\n`).join('')

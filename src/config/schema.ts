@@ -68,8 +68,9 @@ export const configSchema = z.strictObject({
     example: '"/var/lib/mcp-sse"',
     env: 'DATA_DIR',
   }),
-  log_level: key(choice(['info', 'warn', 'error']), 'info', {
-    description: 'The least severe lines written to stderr while it runs.',
+  log_level: key(choice(['debug', 'info', 'warn', 'error']), 'info', {
+    description:
+      'The least severe lines written to stderr while it runs; debug adds a line for every stream that ends.',
     env: 'LOG_LEVEL',
   }),
   durability: key(choice(['full', 'normal', 'memory']), 'full', {
@@ -136,6 +137,11 @@ export const configSchema = z.strictObject({
     key: unset(bearerKey(), {
       description: 'One key that may do everything, sent as `Authorization: Bearer`.',
       defaultText: 'none',
+      reloads: true,
+    }),
+    make_key: key(boolean(), 'false', {
+      description:
+        'When nothing else is a credential, the first start makes a key that may do everything and prints it, once; `DATA_DIR/first-key.sha256` holds what proves it. `mcp-sse key revoke first-key` ends it, after which one is made again if nothing else is a credential.',
       reloads: true,
     }),
     keys: key(apiKeys(), '[]', {

@@ -13,13 +13,16 @@ export class Batch {
   readonly events: readonly StoredEvent[]
   /** What the events count for in a queue. */
   readonly bytes: number
+  /** Monotonic milliseconds; 0 for what is read again. */
+  readonly committedAt: number
   /** The format asked for last, which nearly every reader shares, and the others. */
   #by: EncodeEvents | undefined
   #encoded: Uint8Array | undefined
   #others: Map<EncodeEvents, Uint8Array> | undefined
 
-  constructor(events: readonly StoredEvent[]) {
+  constructor(events: readonly StoredEvent[], committedAt = 0) {
     this.events = events
+    this.committedAt = committedAt
     let bytes = 0
     for (const event of events) bytes += event.bytes + EVENT_OVERHEAD_BYTES
     this.bytes = bytes

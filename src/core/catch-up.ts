@@ -2,6 +2,7 @@ import type { Audience } from './audience.ts'
 import { Batch } from './batch.ts'
 import type { Clock } from './clock.ts'
 import type { EventLog, Removal } from './event-log.ts'
+import type { HubMetrics, ReplaySource } from './metrics.ts'
 import type { Subscription } from './subscription.ts'
 import type { Tail } from './tail.ts'
 
@@ -29,15 +30,17 @@ export class CatchUp {
   readonly #log: EventLog
   readonly #tail: Tail
   readonly #clock: Clock
+  readonly #metrics: HubMetrics
   #readers = 0
   /** Readers that a burst threw back ask for the same pages. Empty when nobody is catching up. */
   #shared: SharedPage[] = []
   #erasures = 0
 
-  constructor(log: EventLog, tail: Tail, clock: Clock) {
+  constructor(log: EventLog, tail: Tail, clock: Clock, metrics: HubMetrics) {
     this.#log = log
     this.#tail = tail
     this.#clock = clock
+    this.#metrics = metrics
   }
 
   enter(): void {
@@ -67,13 +70,22 @@ export class CatchUp {
       const live = position >= this.#tail.head
       // A long stretch without a match is looked through in turns.
       if (!batch && !live) await this.#clock.yield()
+      this.#count('tail', batch)
       subscription.found({ batch, position, horizon: this.#log.horizon(filter), live })
       return
     }
     const before = this.#erasures
     const { events, position, horizon } = await this.#log.read(after, filter, { events: PAGE_EVENTS, bytes })
     if (this.#erasures !== before) return this.step(subscription, after)
-    subscription.found({ batch: events.length > 0 ? new Batch(events) : undefined, position, horizon, live: false })
+    const batch = events.length > 0 ? new Batch(events) : undefined
+    this.#count('log', batch)
+    subscription.found({ batch, position, horizon, live: false })
+  }
+
+  /** A page without a match is none from the tail, which everyone who comes to be live has one of. */
+  #count(source: ReplaySource, batch: Batch | undefined): void {
+    if (batch || source === 'log') this.#metrics.replayedPages[source]++
+    if (batch) this.#metrics.replayedEvents[source] += batch.events.length
   }
 
   #tailPage(audience: Audience, from: number, bytes: number): SharedPage {

@@ -9,6 +9,9 @@ export interface ConnectionLimits {
   connectionsPerAddress: number
 }
 
+/** How the client at the other end reads: a stream of events, or messages of MCP. */
+export type ConnectionKind = 'sse' | 'ndjson' | 'mcp'
+
 /** Why there is no room for one more. */
 export type NoRoom = Extract<CloseReason, `too-many-${string}`>
 
@@ -28,10 +31,15 @@ export class Connections {
   readonly #limits: ConnectionLimits
   readonly #ofPrincipal = new Map<string, number>()
   readonly #ofAddress = new Map<string, number>()
+  readonly #ofKind: Record<ConnectionKind, number> = { sse: 0, ndjson: 0, mcp: 0 }
   #all = 0
 
   constructor(limits: ConnectionLimits) {
     this.#limits = limits
+  }
+
+  get ofKind(): Readonly<Record<ConnectionKind, number>> {
+    return { ...this.#ofKind }
   }
 
   /** Why one more is refused for now: the new one, never the oldest, which would come back at once and evict the next. */
@@ -45,14 +53,16 @@ export class Connections {
     return undefined
   }
 
-  add(principal: Principal, address: string): void {
+  add(principal: Principal, address: string, kind: ConnectionKind): void {
     this.#all++
+    this.#ofKind[kind]++
     if (principal.limited) count(this.#ofPrincipal, principal.id, 1)
     if (address !== '') count(this.#ofAddress, address, 1)
   }
 
-  remove(principal: Principal, address: string): void {
+  remove(principal: Principal, address: string, kind: ConnectionKind): void {
     this.#all--
+    this.#ofKind[kind]--
     if (principal.limited) count(this.#ofPrincipal, principal.id, -1)
     if (address !== '') count(this.#ofAddress, address, -1)
   }

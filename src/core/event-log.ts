@@ -2,6 +2,7 @@ import type { Generations } from './cursor.ts'
 import type { HubError } from './errors.ts'
 import type { Draft, StoredEvent } from './event.ts'
 import type { Filter } from './filter.ts'
+import type { LogStats } from './log-stats.ts'
 
 /** What became of one draft, in the order of the drafts. */
 export interface Receipt {
@@ -107,6 +108,7 @@ export interface EventLog {
   /** No kept event has a lower offset; `head + 1` when nothing is kept. */
   readonly oldest: number
   readonly pressure: Pressure
+  readonly stats: LogStats
 
   /**
    * Stores all drafts or none, in order. Resolves after they are durable and after every `onCommit` listener ran.
@@ -139,6 +141,12 @@ export interface EventLog {
    * for now; the next `erase` (of anything) or `trim` goes on. `disk-full`, `log-failed`, `log-closed`
    */
   erase(what: { offset: number } | { topic: string }): Promise<number>
+
+  /**
+   * Resolves once whatever writes has done what it was asked before: says that it still works, and nothing of the disk
+   * when there was nothing to write. Costs a round trip (9 µs). @throws HubError `log-failed`, `log-closed`
+   */
+  probe(): Promise<void>
 
   /** Applies retention once, in small steps. The implementation also does so by itself. */
   trim(): Promise<void>

@@ -1,6 +1,7 @@
 import { Audience } from './audience.ts'
 import { Batch } from './batch.ts'
 import type { Clock } from './clock.ts'
+import type { DeliveryDelay } from './delivery-delay.ts'
 import type { StoredEvent } from './event.ts'
 import type { Commit, Removal } from './event-log.ts'
 import { type Filter, filterType } from './filter.ts'
@@ -16,6 +17,7 @@ const READERS_PER_TURN = 1000
  */
 export class FanOut {
   readonly #clock: Clock
+  readonly #delay: DeliveryDelay
   readonly #audiences = new Map<string, Audience>()
   readonly #index = new TopicIndex<Audience>()
   #passes: Promise<void> | undefined
@@ -23,8 +25,9 @@ export class FanOut {
   #erased: Removal[] = []
   #done: number
 
-  constructor(clock: Clock, head: number) {
+  constructor(clock: Clock, delay: DeliveryDelay, head: number) {
     this.#clock = clock
+    this.#delay = delay
     this.#done = head
   }
 
@@ -73,15 +76,16 @@ export class FanOut {
 
   /** Synchronous up to a thousand readers; else resolves when the last reader has been offered the commit. */
   pass(commit: Commit): Promise<void> | undefined {
+    const at = this.#clock.monotonic()
     if (!this.#passes) {
-      const rest = this.#offer(commit)
+      const rest = this.#offer(commit, at)
       if (!rest) {
         this.#finish(commit)
         return undefined
       }
       return this.#track(rest.then(() => this.#finish(commit)))
     }
-    return this.#track(this.#passes.then(() => this.#offer(commit)).then(() => this.#finish(commit)))
+    return this.#track(this.#passes.then(() => this.#offer(commit, at)).then(() => this.#finish(commit)))
   }
 
   #track(pass: Promise<void>): Promise<void> {
@@ -99,17 +103,20 @@ export class FanOut {
     this.#done = commit.head
   }
 
-  #offer(commit: Commit): Promise<void> | undefined {
-    const batches = this.#match(commit)
+  #offer(commit: Commit, at: number): Promise<void> | undefined {
+    const batches = this.#match(commit, at)
     let members = 0
     for (const [audience] of batches) members += audience.members.size
     if (members > READERS_PER_TURN) return this.#offerInTurns(batches)
+    this.#delay.enter()
     for (const [audience, batch] of batches) for (const subscription of audience.members) subscription.offer(batch)
+    this.#delay.leave()
     return undefined
   }
 
   async #offerInTurns(batches: readonly [Audience, Batch][]): Promise<void> {
     let offered = 0
+    this.#delay.enter()
     for (const [audience, matched] of batches) {
       let erasures = this.#erased.length
       let batch = this.#kept(matched)
@@ -120,15 +127,19 @@ export class FanOut {
           batch = this.#kept(matched)
         }
         if (batch) subscription.offer(batch)
-        if (++offered % READERS_PER_TURN === 0) await this.#clock.yield()
+        if (++offered % READERS_PER_TURN !== 0) continue
+        this.#delay.leave()
+        await this.#clock.yield()
+        this.#delay.enter()
       }
     }
+    this.#delay.leave()
   }
 
   #kept(batch: Batch): Batch | undefined {
     const events = this.#left(batch.events)
     if (events.length === batch.events.length) return batch
-    return events.length > 0 ? new Batch(events) : undefined
+    return events.length > 0 ? new Batch(events, batch.committedAt) : undefined
   }
 
   /** The events without what was erased since passes wait. */
@@ -138,7 +149,7 @@ export class FanOut {
   }
 
   /** Nearly every audience gets one event of the commit or all of them: those batches, and their bytes, are shared. */
-  #match(commit: Commit): [Audience, Batch][] {
+  #match(commit: Commit, at: number): [Audience, Batch][] {
     const events = this.#left(commit.events)
     const touched: Audience[] = []
     for (const event of events) {
@@ -156,12 +167,12 @@ export class FanOut {
       const matched = audience.matched
       audience.matched = []
       if (matched.length === events.length) {
-        whole ??= new Batch(events)
+        whole ??= new Batch(events, at)
         return [audience, whole]
       }
-      if (matched.length > 1) return [audience, new Batch(matched)]
+      if (matched.length > 1) return [audience, new Batch(matched, at)]
       const event = matched[0]!
-      const single = singles.get(event) ?? new Batch(matched)
+      const single = singles.get(event) ?? new Batch(matched, at)
       singles.set(event, single)
       return [audience, single]
     })

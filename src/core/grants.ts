@@ -11,6 +11,8 @@ export interface Grants {
   readonly types: readonly TypeFilter[]
   /** Erasing, and looking at and ending the connections of others. */
   readonly admin: boolean
+  /** Reading `/metrics`, which `admin` may too. */
+  readonly metrics?: boolean
 }
 
 /** As configuration, tokens and `/whoami` write them. */
@@ -19,6 +21,7 @@ export interface GrantsDocument {
   subscribe: string[]
   types?: string[]
   admin: boolean
+  metrics?: boolean
 }
 
 /** What asked and granted patterns may come to: more is refused, since each costs every commit a look-up. */
@@ -36,15 +39,17 @@ export function parseGrants(document: Partial<GrantsDocument>): Grants {
     subscribe: (document.subscribe ?? []).map((text) => parsePattern(text, '/subscribe')),
     types: (document.types ?? []).map((text) => parseTypeFilter(text, '/types')),
     admin: document.admin === true,
+    ...(document.metrics === true ? { metrics: true } : {}),
   }
 }
 
-export function grantsDocument({ publish, subscribe, types, admin }: Grants): GrantsDocument {
+export function grantsDocument({ publish, subscribe, types, admin, metrics }: Grants): GrantsDocument {
   return {
     publish: publish.map((pattern) => pattern.text),
     subscribe: subscribe.map((pattern) => pattern.text),
     ...(types.length > 0 ? { types: types.map(({ text, prefix }) => text + (prefix ? '*' : '')) } : {}),
     admin,
+    ...(metrics ? { metrics } : {}),
   }
 }
 
@@ -68,6 +73,12 @@ export function requirePublish(grants: Grants, topic: string, pointer = '/topic'
 export function requireAdmin(grants: Grants): void {
   if (grants.admin) return
   throw new HubError('forbidden', 'This needs a credential with the grant admin; ask with one that has it.')
+}
+
+/** @throws HubError `forbidden` */
+export function requireMetrics({ admin, metrics }: Grants): void {
+  if (admin || metrics) return
+  throw new HubError('forbidden', 'This needs a key with metrics = true, or the grant admin; ask with one that has it.')
 }
 
 /**

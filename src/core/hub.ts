@@ -1,15 +1,18 @@
 import { CatchUp } from './catch-up.ts'
 import type { Clock } from './clock.ts'
 import { type CloseReason, closeReasons } from './close-reason.ts'
-import { noRoom } from './connections.ts'
+import { type ClosedStream, closedStream } from './closed-stream.ts'
+import { type ConnectionKind, noRoom } from './connections.ts'
 import { HubError } from './errors.ts'
 import type { Draft } from './event.ts'
 import type { EventLog, Receipt } from './event-log.ts'
 import { FanOut } from './fan-out.ts'
 import type { Filter } from './filter.ts'
 import { type HistoryPage, type HistoryQuery, type PageRoom, readHistory } from './history.ts'
-import { LOCAL, type Principal } from './principal.ts'
-import { Readers } from './readers.ts'
+import { type HubGauges, HubMetrics } from './metrics.ts'
+import { everyOnTime } from './on-time.ts'
+import type { Principal } from './principal.ts'
+import { HUB_ITSELF, Readers } from './readers.ts'
 import { type Begin, resolveStart, type Start } from './start.ts'
 import {
   type Reader,
@@ -44,22 +47,18 @@ export interface HubOptions {
   report: (error: unknown) => void
   /** Throws to refuse all that one request publishes; points as `EventLog.append` does. */
   check?: ((drafts: readonly Draft[]) => void) | undefined
+  /** Told of every stream of a client that has ended. MUST NOT throw. */
+  closed?: ((stream: ClosedStream) => void) | undefined
 }
 
 export interface SubscribeRequest extends Pick<Reader, 'principal' | 'address'> {
   filter: Filter
   start: Start | undefined
+  /** Of a stream of events; left out for what reads for MCP. */
+  kind?: ConnectionKind
 }
 
 const SWEEP_MS = 1000
-
-/** Reads for the hub itself. */
-const HUB_ITSELF: Reader = Object.freeze({
-  principal: Object.freeze({ ...LOCAL, id: 'hub' }),
-  address: '',
-  endsAt: Number.POSITIVE_INFINITY,
-  endReason: 'max-age',
-})
 
 /**
  * Publish and fan-out in one process.
@@ -70,12 +69,14 @@ const HUB_ITSELF: Reader = Object.freeze({
  */
 export class Hub {
   readonly log: EventLog
+  readonly metrics: HubMetrics
   /** An offset in its wire form; a field, so that ten thousand streams share one function. */
   readonly cursor: (offset: number) => string
   readonly #clock: Clock
   readonly #limits: HubLimits
   readonly #report: (error: unknown) => void
   readonly #check: HubOptions['check']
+  readonly #closed: HubOptions['closed']
   readonly #tail: Tail
   readonly #catchUp: CatchUp
   readonly #fanOut: FanOut
@@ -95,19 +96,22 @@ export class Hub {
     return new Hub(options, new Tail(limits.tailBytes, newest))
   }
 
-  private constructor({ log, clock, limits, report, check }: HubOptions, tail: Tail) {
+  private constructor({ log, clock, limits, report, check, closed }: HubOptions, tail: Tail) {
     this.log = log
+    this.metrics = new HubMetrics(clock)
     this.cursor = (offset) => log.generations.cursor(offset)
     this.#clock = clock
     this.#limits = limits
     this.#report = report
     this.#check = check
+    this.#closed = closed
     this.#tail = tail
     this.#readers = new Readers(limits, clock)
-    this.#catchUp = new CatchUp(log, tail, clock)
-    this.#fanOut = new FanOut(clock, log.head)
+    this.#catchUp = new CatchUp(log, tail, clock, this.metrics)
+    this.#fanOut = new FanOut(clock, this.metrics.deliveryDelay, log.head)
     this.#host = {
       limits,
+      metrics: this.metrics,
       now: clock.monotonic(),
       catchUp: (subscription, after) =>
         void this.#catchUp.step(subscription, after).catch((error) => this.#fail(subscription, error)),
@@ -118,6 +122,8 @@ export class Hub {
     this.#undo = [
       log.onCommit((commit) => {
         this.#tail.push(commit)
+        this.metrics.publishedEvents += commit.events.length
+        for (const event of commit.events) this.metrics.publishedBytes += event.bytes
         return this.#fanOut.pass(commit)
       }),
       log.onRemoval((removal) => {
@@ -130,7 +136,10 @@ export class Hub {
         this.#state = 'failed'
         void this.#closeAll('log-failed')
       }),
-      clock.every(SWEEP_MS, () => void this.#sweep()),
+      everyOnTime(clock, SWEEP_MS, {
+        run: () => void this.#sweep(),
+        late: (seconds) => this.metrics.loopLag.observe(seconds),
+      }),
     ]
   }
 
@@ -149,6 +158,11 @@ export class Hub {
   /** Different filters that are subscribed to. */
   get audiences(): number {
     return this.#fanOut.audiences
+  }
+
+  /** How things are now. Looks at every reader: 10,000 of them take less than a millisecond. */
+  gauges(): HubGauges {
+    return { ...this.#readers.gauges(), audiences: this.audiences }
   }
 
   /**
@@ -198,17 +212,17 @@ export class Hub {
   occupy(reader: Pick<Reader, 'principal' | 'address'>): () => void {
     this.requireRoom(reader)
     const { connections } = this.#readers
-    connections.add(reader.principal, reader.address)
+    connections.add(reader.principal, reader.address, 'mcp')
     let occupied = true
     return () => {
-      if (occupied) connections.remove(reader.principal, reader.address)
+      if (occupied) connections.remove(reader.principal, reader.address, 'mcp')
       occupied = false
     }
   }
 
   /** `filter` has been narrowed to the grants of `principal`: whatever it matches is delivered. */
-  subscribe({ filter, start, principal, address }: SubscribeRequest): Subscription {
-    const subscription = this.#subscription(filter, { principal, address, ...this.#end(principal) })
+  subscribe({ filter, start, principal, address, kind = 'mcp' }: SubscribeRequest): Subscription {
+    const subscription = this.#subscription(filter, { principal, address, kind, ...this.#end(principal) })
     this.#readers.addClient(subscription)
     return this.#begin(subscription, start)
   }
@@ -306,12 +320,22 @@ export class Hub {
     }
     const wasLive = subscription.audience.members.has(subscription)
     this.#fanOut.leave(subscription)
-    if (to === 'catching-up') this.#catchUp.enter()
-    else {
+    if (to === 'catching-up') {
+      this.metrics.fellBack++
+      this.#catchUp.enter()
+    } else {
       if (!wasLive) this.#catchUp.leave()
+      this.#noteClosed(subscription)
       this.#readers.remove(subscription)
       this.#fanOut.release(subscription.audience)
     }
+  }
+
+  #noteClosed(subscription: Subscription): void {
+    const stream = closedStream(subscription, this.#clock.monotonic())
+    if (!stream) return
+    this.metrics.closed.add(stream.reason)
+    this.#closed?.(stream)
   }
 
   #fail(subscription: Subscription, error: unknown): void {

@@ -4,6 +4,7 @@ import { type CloseReason, closeReasons } from './close-reason.ts'
 import type { Control, Delivery } from './delivery.ts'
 import type { Horizon, Removal } from './event-log.ts'
 import type { Filter } from './filter.ts'
+import type { HubMetrics, ReaderKind } from './metrics.ts'
 import type { Principal } from './principal.ts'
 
 export interface SubscriptionLimits {
@@ -20,6 +21,7 @@ export interface SubscriptionLimits {
 /** What all subscriptions of a hub share: one object, so that an idle reader costs its own state and nothing else. */
 export interface SubscriptionHost {
   readonly limits: SubscriptionLimits
+  readonly metrics: HubMetrics
   /** Monotonic milliseconds, as of the last sweep: ages and stalls are a matter of seconds. */
   readonly now: number
   /** Looks for what comes after `after` and reports it with `found`, now or later. */
@@ -38,6 +40,7 @@ export interface Waiter {
 /** Who reads, and until when. */
 export interface Reader {
   principal: Principal
+  kind: ReaderKind
   /** The client's address as caps count it; '' when they do not. */
   address: string
   /** Monotonic milliseconds at which the stream ends, and why then. */
@@ -98,6 +101,8 @@ export class Subscription {
   /** Since when the reader has something in hand that the socket has not taken; 0 if it has nothing. */
   #handedAt = 0
   #takenAt: number
+  #takenEvents = 0
+  #writtenBytes = 0
 
   constructor(host: SubscriptionHost, id: string, audience: Audience, reader: Reader) {
     this.#host = host
@@ -132,6 +137,16 @@ export class Subscription {
     return this.#queuedBytes
   }
 
+  /** Events that were taken. */
+  get takenEvents(): number {
+    return this.#takenEvents
+  }
+
+  /** See `wrote`. */
+  get writtenBytes(): number {
+    return this.#writtenBytes
+  }
+
   /** Closed, and the reason taken. */
   get finished(): boolean {
     return this.#state === 'closed' && this.#pending.length === 0
@@ -156,14 +171,17 @@ export class Subscription {
     this.#handedAt = 0
     if (this.#pending.length === 0 && !this.#queue) return NONE
     const taken = this.#next(maxBytes)
-    for (const delivery of taken) {
-      if (delivery.kind === 'events') this.#position = Math.max(this.#position, delivery.lastOffset)
-      else if (delivery.kind === 'gap') this.#position = Math.max(this.#position, delivery.resumedFrom)
-    }
+    this.#count(taken)
     this.#handedAt = this.#takenAt = this.#host.now
     // The next page is read while this one is on its way to the socket.
     this.#readOn()
     return taken
+  }
+
+  /** What was taken, and what is said around it, as the bytes that go to the socket now. */
+  wrote(bytes: number): void {
+    this.#writtenBytes += bytes
+    this.#host.metrics.deliveredBytes += bytes
   }
 
   /** Part of what was taken has reached the socket, and the rest is on its way: the reader is slow, not stalled. */
@@ -179,9 +197,30 @@ export class Subscription {
     this.#pending = this.#pending.flatMap((delivery): Delivery[] => {
       if (delivery.kind !== 'events') return [delivery]
       const kept = delivery.events.filter((event) => !removal.gone(event))
-      return kept.length > 0 ? [new Batch(kept)] : []
+      return kept.length > 0 ? [new Batch(kept, delivery.committedAt)] : []
     })
     this.#readOn()
+  }
+
+  #count(taken: readonly Delivery[]): void {
+    const { metrics } = this.#host
+    const { kind } = this.reader
+    // One look at the clock for all of them.
+    let now = 0
+    for (const delivery of taken) {
+      if (delivery.kind === 'events') {
+        this.#position = Math.max(this.#position, delivery.lastOffset)
+        this.#takenEvents += delivery.events.length
+        metrics.delivered[kind] += delivery.events.length
+        // The hub's own parts take when they have use for it.
+        if (delivery.committedAt === 0 || kind === 'hub') continue
+        now ||= metrics.deliveryDelay.now()
+        metrics.deliveryDelay.seconds.observe((now - delivery.committedAt) / 1000)
+      } else if (delivery.kind === 'gap') {
+        this.#position = Math.max(this.#position, delivery.resumedFrom)
+        if (kind !== 'hub') metrics.gaps.add(delivery.reason)
+      }
+    }
   }
 
   #next(maxBytes: number): readonly Delivery[] {

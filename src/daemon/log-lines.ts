@@ -1,5 +1,5 @@
 /** From chatty to grave. */
-const LEVELS = ['info', 'warn', 'error'] as const
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const
 
 export type LogLevel = (typeof LEVELS)[number]
 
@@ -17,5 +17,5 @@ export function createLogLines({ level, write }: LogLinesOptions): LogLines {
   const at = (own: LogLevel) => (line: string) => {
     if (LEVELS.indexOf(own) >= least) write(line)
   }
-  return { info: at('info'), warn: at('warn'), error: at('error') }
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }

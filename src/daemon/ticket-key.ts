@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { HubError } from '../core/errors.ts'
+import { writePrivateFile } from './private-file.ts'
 
 export const TICKET_KEY_FILE = 'ticket.key'
 const KEY_BYTES = 32
-const OWNER_ONLY = 0o600
 
 /** For a hub that keeps nothing: its tickets end with the process. */
 export function temporaryTicketKey(): Uint8Array {
@@ -46,21 +46,10 @@ export function readTicketKey(directory: string): Uint8Array | undefined {
   )
 }
 
-/** Complete or not there: a start that is cut off in between leaves only a file that the next one writes over. */
 function makeKey(path: string): Uint8Array {
   const key = randomBytes(KEY_BYTES)
-  const unfinished = `${path}.new`
   try {
-    // Never through a link that somebody put there: what is there goes, and the new file is a new one.
-    rmSync(unfinished, { force: true })
-    const file = openSync(unfinished, 'wx', OWNER_ONLY)
-    try {
-      writeSync(file, key)
-      fsyncSync(file)
-    } finally {
-      closeSync(file)
-    }
-    renameSync(unfinished, path)
+    writePrivateFile(path, key)
     return key
   } catch (cause) {
     throw unusable(path, 'written', cause)

@@ -13,6 +13,7 @@ import { headOfStream } from './head.ts'
 import { health } from './health.ts'
 import { historyPage } from './history.ts'
 import { mcpRoutes } from './mcp.ts'
+import { metrics, type WriteMetrics } from './metrics.ts'
 import { openapi } from './openapi/openapi.ts'
 import { page } from './page.ts'
 import { pathOf } from './parameters.ts'
@@ -35,6 +36,8 @@ export interface AppOptions {
   mcp: () => Mcp | Promise<Mcp>
   /** Shared as well: what the hub sends to by itself. */
   webhooks: () => OutletAdmin | Promise<OutletAdmin>
+  /** What `/metrics` says. */
+  metrics: WriteMetrics
   /** Shared as well. */
   publishRate: PublishRate
   /** Where the operator reads why a request was refused. */
@@ -128,6 +131,7 @@ export function createApp(options: AppOptions) {
   app.use(mcpRoutes({ mcp: options.mcp, gate, answers, bodies: messages, bodyTimeoutMs }))
   app.use(webhooks({ webhooks: options.webhooks, gate, access, answers, bodies: redeliveries, bodyTimeoutMs }))
   app.use(health(hub))
+  app.use(metrics(options.metrics))
   app.use(openapi(options.version, access))
   const table = new RouteTable(app.routes)
   return app

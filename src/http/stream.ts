@@ -90,7 +90,7 @@ class Streams {
     const refusal = hub.refusal(reader)
     if (refusal) return this.#refused(format, refusal, set)
     const headers = streamHeaders(format, set)
-    const subscription = hub.subscribe({ filter, start, ...reader })
+    const subscription = hub.subscribe({ filter, start, kind: query.kind, ...reader })
     new StreamSocket(subscription, request, server)
     const body = new Stream(subscription, format, this.#facts, hub.retryMs('max-age'))
     return new Response(body as unknown as BodyInit, { headers })
@@ -98,7 +98,9 @@ class Streams {
 
   /** EventSource gives up for good on any answer but 200, so a refusal that is only for now is a stream that ends. */
   #refused(format: Format, reason: CloseReason, set: StreamRequest['set']): Response {
-    const retryMs = this.#options.hub.retryMs(reason)
+    const { hub } = this.#options
+    hub.metrics.streamRefusals.add(reason)
+    const retryMs = hub.retryMs(reason)
     const owner = { id: '', filter: { patterns: [], types: [], key: '' }, principalId: '' }
     const closing = format.control({ kind: 'closing', reason, reconnect: true, retryMs }, owner, this.#facts)
     return new Response(format.hello(retryMs) + closing, { headers: streamHeaders(format, set) })

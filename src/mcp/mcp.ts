@@ -44,7 +44,7 @@ export class Mcp {
     this.#events = events
     this.#watching = new Watching({ hub, clock, report })
     const parts: Parts = {
-      plan: { catalogue, events, report },
+      plan: { catalogue, events, calls: hub.metrics.mcpCalls, report },
       outboxes: this.#outboxes,
       watching: this.#watching,
       clock,
@@ -52,6 +52,11 @@ export class Mcp {
     }
     this.sessions = new Sessions(parts)
     this.#stateless = new Stateless(parts)
+  }
+
+  /** Streams of messages that are open, those that answer one call among them. */
+  get streams(): number {
+    return this.#outboxes.size
   }
 
   /** `POST /mcp`: the body says which era it is of. */

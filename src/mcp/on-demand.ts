@@ -23,6 +23,11 @@ export class McpOnDemand {
     return this.#loading
   }
 
+  /** If it is there. */
+  get begun(): Mcp | undefined {
+    return this.#mcp
+  }
+
   async reconsider(judge: Judge): Promise<void> {
     await (await this.#begun())?.reconsider(judge)
   }

@@ -12,6 +12,7 @@ import {
 } from '@modelcontextprotocol/server'
 import { HubError } from '../core/errors.ts'
 import type { Grants } from '../core/grants.ts'
+import type { HubMetrics } from '../core/metrics.ts'
 import { quoted } from '../core/suggest.ts'
 import { type Asking, callerOf, STATELESS } from './asking.ts'
 import type { Catalogue, Prompt, ResourceKind, Tool } from './catalogue/catalogue.ts'
@@ -26,6 +27,8 @@ export interface ServerPlan {
   catalogue: Catalogue
   /** `undefined`: the extension is not offered. */
   events?: McpEvents | undefined
+  /** Of tools. */
+  calls: HubMetrics['mcpCalls']
   /** Failures nobody foresaw. */
   report: (error: unknown) => void
 }
@@ -95,6 +98,8 @@ export class CatalogueServer extends McpServer {
       tools: tools.filter((tool) => tool.offered(principal.grants)).map((tool) => tool.definition),
     }))
     this.#handle('tools/call', async ({ params }, asking) => {
+      const known = tools.some(({ definition }) => definition.name === params.name)
+      this.#plan.calls.add(known ? params.name : 'other', asking.version)
       const tool = find(tools, params.name, asking.principal.grants, 'tool')
       try {
         return await tool.call(params.arguments, asking)

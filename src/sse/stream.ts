@@ -84,6 +84,7 @@ export class Stream implements AsyncGenerator<Uint8Array, void, void>, Waiter {
     this.#opening = ''
     const fits = chunk.byteLength <= MAX_CHUNK_BYTES
     this.#rest = fits ? undefined : chunk.subarray(MAX_CHUNK_BYTES)
+    this.#subscription.wrote(fits ? chunk.byteLength : MAX_CHUNK_BYTES)
     return { done: false, value: fits ? chunk : chunk.subarray(0, MAX_CHUNK_BYTES) }
   }
 }

@@ -14,11 +14,12 @@ import type {
   TopicsPage,
 } from '../core/event-log.ts'
 import type { Filter } from '../core/filter.ts'
+import { LogStats } from '../core/log-stats.ts'
 import { Feed } from './feed.ts'
 import { GroupCommit, type Request } from './group-commit.ts'
 import { receiptsOf } from './receipts.ts'
 import type { RetentionGroups } from './retention.ts'
-import type { Removed, Store } from './store.ts'
+import type { Oldest, Removed, Store } from './store.ts'
 
 /** How often retention looks for events that have become too old when nothing is published. */
 const AGE_CHECK_MS = 15_000
@@ -39,6 +40,7 @@ export interface RetainedLogOptions {
  * listeners, replies) happens in one synchronous turn, in the order of the commits.
  */
 export class RetainedLog implements EventLog {
+  readonly stats: LogStats
   readonly #store: Store
   readonly #groups: RetentionGroups
   readonly #clock: Clock
@@ -53,7 +55,7 @@ export class RetainedLog implements EventLog {
   /** Per retention group, what its last trimming reached. */
   #trimmedTo: readonly number[] = []
   #head: number
-  #oldest: number | undefined
+  #oldest: Oldest | undefined
   #received: number
   #failure: HubError | undefined
   #closing: Promise<void> | undefined
@@ -65,6 +67,7 @@ export class RetainedLog implements EventLog {
     this.#warn = warn
     this.#head = store.opened.head
     this.#oldest = store.opened.oldest
+    this.stats = new LogStats(store.opened.kept, store.opened.oldest?.received)
     this.#received = store.opened.received
     this.#horizons = store.opened.horizons
     this.#queue = new GroupCommit(pending, (requests) => this.#commit(requests))
@@ -81,7 +84,7 @@ export class RetainedLog implements EventLog {
   }
 
   get oldest(): number {
-    return this.#oldest ?? this.#head + 1
+    return this.#oldest?.offset ?? this.#head + 1
   }
 
   get pressure(): Pressure {
@@ -133,6 +136,11 @@ export class RetainedLog implements EventLog {
   async erase(what: { offset: number } | { topic: string }): Promise<number> {
     this.#requireOpen()
     return this.#asked(this.#store.erase(what))
+  }
+
+  async probe(): Promise<void> {
+    this.#requireOpen()
+    return this.#store.probe()
   }
 
   async trim(): Promise<void> {
@@ -195,7 +203,9 @@ export class RetainedLog implements EventLog {
     this.#received = Math.max(this.#received, this.#clock.now())
     const received = this.#received
     try {
+      const began = this.#clock.monotonic()
       const outcome = await this.#store.commit({ requests: requests.map((request) => request.drafts), received })
+      this.stats.commits.observe((this.#clock.monotonic() - began) / 1000)
       if (outcome.generation) this.generations.begin(outcome.generation)
       const { events, settled } = receiptsOf(requests, outcome, received, this.generations)
       const ran = events.length > 0 ? this.#announce(events) : undefined
@@ -216,7 +226,10 @@ export class RetainedLog implements EventLog {
 
   #announce(events: StoredEvent[]): Promise<void> | undefined {
     this.#head = events.at(-1)!.offset
-    this.#oldest ??= events[0]!.offset
+    this.#setOldest(this.#oldest ?? events[0]!)
+    let bytes = 0
+    for (const event of events) bytes += event.bytes
+    this.stats.stored({ events: events.length, bytes })
     const ran = this.#commits.emit({ events, head: this.#head })
     if (this.#announced.length > 0) {
       const due = this.#announced.filter((waiter) => waiter.offset <= this.#head)
@@ -233,9 +246,15 @@ export class RetainedLog implements EventLog {
     return new Promise((resolve, reject) => this.#announced.push({ offset, resolve, reject }))
   }
 
-  #remove({ horizons, oldest, trimmedTo, erased }: Removed): void {
+  #setOldest(oldest: Oldest | undefined): void {
+    this.#oldest = oldest && { offset: oldest.offset, received: oldest.received }
+    this.stats.oldestReceived = oldest?.received
+  }
+
+  #remove({ horizons, oldest, removed, trimmedTo, erased }: Removed): void {
     this.#horizons = horizons
-    this.#oldest = oldest
+    this.#setOldest(oldest)
+    this.stats.removed(removed, erased ? 'erased' : 'trimmed')
     if (erased) {
       const upTo = 'topic' in erased ? erased.upTo : erased.offset
       const gone: Removal['gone'] =

@@ -3,6 +3,7 @@ import type { HubError } from '../core/errors.ts'
 import type { Draft, StoredEvent } from '../core/event.ts'
 import type { Horizon, LastPage, ReadLimit, TopicsPage } from '../core/event-log.ts'
 import type { Filter } from '../core/filter.ts'
+import type { Amount } from '../core/log-stats.ts'
 
 /** One transaction's worth of requests, in order. */
 export interface Group {
@@ -30,12 +31,21 @@ export interface GroupOutcome {
   generation: Generation | undefined
 }
 
+/** The oldest kept event; `undefined` where nothing is kept. */
+export interface Oldest {
+  /** No kept event has a lower one. */
+  offset: number
+  /** Its receipt time, milliseconds. */
+  received: number
+}
+
 /** A step of retention or erasing that has been committed. */
 export interface Removed {
   /** Per retention group, see `RetentionGroups`. */
   horizons: readonly Horizon[]
-  /** No kept event has a lower offset; `undefined` when nothing is kept. */
-  oldest: number | undefined
+  oldest: Oldest | undefined
+  /** What went in this step. */
+  removed: Amount
   /** Retention: per group, everything of the group up to this offset is gone. */
   trimmedTo?: readonly number[]
   erased?: { offset: number } | { topic: string; upTo: number }
@@ -51,7 +61,8 @@ export interface StorePage {
 /** The newest state on disk when a store was opened. */
 export interface Opened {
   head: number
-  oldest: number | undefined
+  oldest: Oldest | undefined
+  kept: Amount
   /** Receipt time of the newest event ever, 0 if none. */
   received: number
   horizons: readonly Horizon[]
@@ -78,6 +89,8 @@ export interface Store {
   seek(time: number, upTo: number): Promise<number>
   topics(filter: Filter, after: string | undefined, limit: number): Promise<TopicsPage>
   erase(what: { offset: number } | { topic: string }): Promise<number>
+  /** Resolves after the calls that write and were made before it. */
+  probe(): Promise<void>
   /** Applies retention as of `now` (milliseconds) until nothing is above its limits. */
   trim(now: number): Promise<void>
   close(): Promise<void>

@@ -16,9 +16,10 @@ import type { WebhookLimits } from './subscription/quota.ts'
 import { Subscriptions } from './subscription/subscriptions.ts'
 import type { GrantedSubscription, SubscriptionKey, SubscriptionRequest } from './subscription-request.ts'
 import type { OutletAdmin, OutletDetail, OutletSummary, Redelivery } from './summary.ts'
+import { type WebhookCounts, webhookCounts } from './webhook-counts.ts'
 
 export interface WebhooksOptions extends Judges {
-  hub: Pick<Hub, 'follow' | 'cursor' | 'log'>
+  hub: Pick<Hub, 'follow' | 'cursor' | 'log' | 'metrics'>
   clock: Clock
   /** Closed when they stop, as is what sends. */
   store: OutletStore
@@ -81,6 +82,10 @@ export class Webhooks implements OutletAdmin {
     return this.#subscriptions.unsubscribe(key)
   }
 
+  counts(): WebhookCounts {
+    return webhookCounts(this.#outlets.all())
+  }
+
   list(): OutletSummary[] {
     return [...this.#outlets.all()].map((outlet) => summaryOf(outlet, this.#about(outlet), this.#options.hub))
   }
@@ -91,11 +96,15 @@ export class Webhooks implements OutletAdmin {
   }
 
   async disable(id: string): Promise<void> {
-    this.#outlets.require(id).setDisabled(true, this.#options.clock.now())
+    const outlet = this.#outlets.require(id)
+    outlet.setDisabled(true)
+    await this.#outlets.record(outlet)
   }
 
   async enable(id: string): Promise<void> {
-    this.#outlets.require(id).setDisabled(false, this.#options.clock.now())
+    const outlet = this.#outlets.require(id)
+    outlet.setDisabled(false)
+    await this.#outlets.record(outlet)
   }
 
   async redeliver(id: string, what: Redelivery): Promise<void> {
@@ -140,7 +149,7 @@ export class Webhooks implements OutletAdmin {
   }
 
   async #redeliverOne(outlet: Outlet, text: string): Promise<void> {
-    const { hub, clock } = this.#options
+    const { hub } = this.#options
     const cursor = requireCursor(text)
     const offset = hub.log.generations.resolve(cursor, hub.log.head)
     const event = offset === undefined ? undefined : await hub.log.at(offset)
@@ -155,7 +164,7 @@ export class Webhooks implements OutletAdmin {
         pointer: '/event',
       })
     }
-    if (outlet.again(event.offset, clock.now())) return
+    if (outlet.again(event.offset)) return
     const sentence = 'As many deliveries of this webhook wait as there is room for; try again when there are fewer.'
     throw new HubError('overloaded', sentence, { retryAfterMs: 60_000 })
   }

@@ -78,6 +78,7 @@ describe('a key in an URL, which logs will have,', () => {
   test.each([
     ['may be one that can only publish', { publish: ['**'] }, 'recognised'],
     ['may not be one that can read', { publish: ['**'], subscribe: ['a'] }, 'forbidden key-parameter-grants'],
+    ['may not be one that can read metrics', { publish: ['**'], metrics: true }, 'forbidden key-parameter-grants'],
     ['may not be one that can administrate', { publish: ['**'], admin: true }, 'forbidden key-parameter-grants'],
   ])('%s', async (_, grants, outcome) => {
     const { key } = newApiKey()

@@ -48,10 +48,19 @@ test('a saved key is printed once and only its SHA-256 is in the file, which is 
     publish: ['builds/**'],
     subscribe: [],
     admin: false,
+    metrics: false,
     expires: '2090-01-01T00:00:00.000Z',
     expired: false,
   })
   expect(listed.stdout).not.toContain(sha256.slice(0, 16))
+})
+
+test('a key for Prometheus may read the metrics and nothing else', async () => {
+  using dir = tempDir()
+  const made = await key(dir.path, ['new', 'prometheus', '--metrics', '--save'])
+  expect(made.exitCode).toBe(0)
+  expect(readFileSync(join(dir.path, 'mcp-sse.toml'), 'utf8')).toEndWith('"\nmetrics = true\n')
+  expect((await key(dir.path, ['list'])).stdout).toBe('prometheus  metrics\n')
 })
 
 test('a key that is not saved comes with the lines for the file, without the key', async () => {

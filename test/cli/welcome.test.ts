@@ -4,10 +4,10 @@ import { loadConfig } from '../../src/config/load.ts'
 import { secret } from '../support/secrets.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
-function lines(env: Record<string, string> = {}) {
+function lines(env: Record<string, string> = {}, firstKey = false) {
   using dir = tempDir()
   const { config } = loadConfig({ mode: 'source', cwd: dir.path, env: { HOME: dir.path, ...env }, descriptors: 1000 })
-  return welcome(config, { urls: [`http://${config.hosts[0]}:3000`], port: 3000 })
+  return welcome(config, { urls: [`http://${config.hosts[0]}:3000`], port: 3000, firstKey })
 }
 
 test('a start says who may come in, with a line to type that works in that mode', () => {
@@ -15,6 +15,7 @@ test('a start says who may come in, with a line to type that works in that mode'
   expect(open).toContain('  access open: anyone on this machine may publish and read\n')
   expect(open).toContain("  try    curl -d 'hello' localhost:3000/events/greetings\n")
   expect(lines({ HOST: '0.0.0.0', MCP_SSE_AUTH_OPEN: 'true' })).toContain('access open to all: anyone who can reach it')
+  expect(lines({ MCP_SSE_AUTH_MAKE_KEY: 'true' }, true)).toContain('access first-key; without a credential nothing\n')
   const key = secret()
   const closed = lines({
     MCP_SSE_AUTH_KEY: key,

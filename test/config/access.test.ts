@@ -76,6 +76,12 @@ describe('a start that would expose a hub by accident, or lock it without anyone
       'auth.jwt.secret',
     ],
     [
+      'open and a key that is made',
+      { env: { MCP_SSE_AUTH_MAKE_KEY: 'true', MCP_SSE_AUTH_OPEN: 'true' } },
+      'MCP_SSE_AUTH_OPEN: auth.open lets everyone in, and MCP_SSE_AUTH_MAKE_KEY sets auth.make_key',
+      'Remove one',
+    ],
+    [
       'anonymous rights where all are anonymous',
       { env: { MCP_SSE_AUTH_ANONYMOUS_SUBSCRIBE: 'a' } },
       'auth.anonymous.subscribe says what',
@@ -155,6 +161,7 @@ describe('a start that would expose a hub by accident, or lock it without anyone
       'every page and a cookie, which never go together on the wire',
       { ...SECRET, CORS_ORIGIN: '*', MCP_SSE_AUTH_JWT_COOKIE: 'c' },
     ],
+    ['every address and a key that is made', { HOST: '0.0.0.0', MCP_SSE_AUTH_MAKE_KEY: 'true' }],
     [
       'a set of keys with issuer and audience',
       { MCP_SSE_AUTH_JWT_JWKS: 'https://a.example/keys', MCP_SSE_AUTH_JWT_ISSUER: 'i', MCP_SSE_AUTH_JWT_AUDIENCE: 'a' },
@@ -245,7 +252,15 @@ test('a key in the file has its grants and its end; a date ends at its first mom
   const end = Date.UTC(2030, 0, 1)
   for (const expires of ['"2030-01-01"', '2030-01-01', '2030-01-01T00:00:00Z', '"2030-01-01T01:00:00+01:00"']) {
     expect(load({ file: file(expires) }).config.auth.keys).toEqual([
-      { name: 'ci', sha256: SHA('ci'), publish: ['builds/**'], subscribe: [], admin: false, expires: end },
+      {
+        name: 'ci',
+        sha256: SHA('ci'),
+        publish: ['builds/**'],
+        subscribe: [],
+        admin: false,
+        metrics: false,
+        expires: end,
+      },
     ])
   }
 })

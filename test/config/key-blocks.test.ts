@@ -7,7 +7,16 @@ import { HubError } from '../../src/core/errors.ts'
 const FILE = 'mcp-sse.toml'
 
 function block(name: string, more: Partial<ConfiguredKey> = {}): ConfiguredKey {
-  return { name, sha256: 'a'.repeat(64), publish: ['a/**'], subscribe: [], admin: false, expires: undefined, ...more }
+  return {
+    name,
+    sha256: 'a'.repeat(64),
+    publish: ['a/**'],
+    subscribe: [],
+    admin: false,
+    metrics: false,
+    expires: undefined,
+    ...more,
+  }
 }
 
 function names(text: string): string[] {

@@ -44,6 +44,7 @@ test('without any source every key has its documented default', () => {
     auth: {
       open: false,
       key: undefined,
+      makeKey: false,
       keys: [],
       anonymous: { publish: [], subscribe: [] },
       jwt: {

@@ -45,7 +45,7 @@ test.each([
     { MCP_SSE_ALLOWED_HOSTS: 'bücher.example' },
     'MCP_SSE_ALLOWED_HOSTS: allowed_hosts = bücher.example is refused; allowed is a list of host names such as events.example or events.example:8080, without http://. Did you mean xn--bcher-kva.example?',
   ],
-  [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL: log_level = loud is refused; allowed is one of info, warn, error.'],
+  [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL: log_level = loud is refused; allowed is one of debug, info, warn, error.'],
   [
     { MCP_SSE_DURABILITY: 'yes' },
     'MCP_SSE_DURABILITY: durability = yes is refused; allowed is one of full, normal, memory.',

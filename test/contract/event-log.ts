@@ -41,6 +41,21 @@ export function eventLogContract(name: string, openEmpty: OpenEmptyLog): void {
       expect(await log.readLast(1, everything, roomy)).toEqual({ events: [], position: 0 })
     })
 
+    test('a probe is answered, but not before what was to be written, and not by a log that is closed', async () => {
+      const log = await open()
+      await log.probe()
+      const order: string[] = []
+      const appended = log.append([draftOf('a', '1')]).then(() => order.push('written'))
+      // Accepted drafts are on their way to the disk after a turn of the event loop.
+      await new Promise((resolve) => setImmediate(resolve))
+      await log.probe()
+      order.push('probed')
+      await appended
+      expect(order).toEqual(['written', 'probed'])
+      await log.close()
+      await expect(log.probe()).rejects.toMatchObject({ code: 'log-closed' })
+    })
+
     test('what was appended is read back exactly as the feed told it', async () => {
       const log = await open()
       const commits = feedOf(log)
@@ -385,6 +400,25 @@ export function eventLogContract(name: string, openEmpty: OpenEmptyLog): void {
       expect((await log.topics(everything, undefined, 10)).topics).toEqual([])
       expect((await log.append([draftOf('a')]))[0]!.offset).toBe(6)
       expect(log.oldest).toBe(6)
+    })
+
+    test('what is kept, trimmed and erased adds up to what was stored', async () => {
+      const clock = new ManualClock(1_000)
+      const log = await open({ clock, retention: { maxEvents: 3 } })
+      const one = draftOf('a', '"data"')
+      const amount = (events: number) => ({ events, bytes: events * one.bytes })
+      expect(log.stats).toMatchObject({ kept: amount(0), oldestReceived: undefined })
+      await log.append([one, one])
+      clock.set(2_000)
+      await log.append([one, one, one])
+      await log.trim()
+      expect(log.stats).toMatchObject({ kept: amount(3), trimmed: amount(2), erased: amount(0), oldestReceived: 2_000 })
+      await log.erase({ offset: 4 })
+      await log.erase({ topic: 'nothing' })
+      expect(log.stats).toMatchObject({ kept: amount(2), trimmed: amount(2), erased: amount(1) })
+      await log.erase({ topic: 'a' })
+      expect(log.stats).toMatchObject({ kept: amount(0), erased: amount(3), oldestReceived: undefined })
+      expect(log.stats.commits.counts.reduce((sum, count) => sum + count)).toBe(2)
     })
 
     test('a chatty group pushes out neither the rare event nor its horizon', async () => {

@@ -58,7 +58,7 @@ export async function catalogueHub({
       const send = near.send.bind(near)
       const authInfo = authInfoOf({ principal, address: '' })
       near.send = (message, options) => send(message, { ...options, authInfo })
-      await new CatalogueServer({ catalogue, report: unforeseen }, undefined).connect(far)
+      await new CatalogueServer({ catalogue, calls: hub.metrics.mcpCalls, report: unforeseen }, undefined).connect(far)
       const client = new Client({ name: 'mcp-sse-test', version: '1.0.0' })
       await client.connect(near)
       clients.push(client)

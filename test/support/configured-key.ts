@@ -26,5 +26,13 @@ export function keysVariable(...keys: TestKey[]): string {
 
 function tableOf({ settings: { name, sha256, grants, expires } }: TestKey) {
   const [publish, subscribe] = [grants.publish, grants.subscribe].map((patterns) => patterns.map(({ text }) => text))
-  return { name, sha256, publish: publish!, subscribe: subscribe!, admin: grants.admin, expires }
+  return {
+    name,
+    sha256,
+    publish: publish!,
+    subscribe: subscribe!,
+    admin: grants.admin,
+    metrics: grants.metrics === true,
+    expires,
+  }
 }

@@ -2,7 +2,9 @@ import { Access } from '../../src/auth/access.ts'
 import { PublishRate } from '../../src/auth/publish-rate.ts'
 import { Refusals } from '../../src/auth/refusals.ts'
 import type { AccessSettings } from '../../src/auth/settings.ts'
+import { hubMetrics } from '../../src/cli/hub-metrics.ts'
 import type { Clock } from '../../src/core/clock.ts'
+import type { StoredEvent } from '../../src/core/event.ts'
 import type { CheckedEventType } from '../../src/core/event-types.ts'
 import { parseFilter } from '../../src/core/filter.ts'
 import type { HubLimits, HubOptions } from '../../src/core/hub.ts'
@@ -109,6 +111,7 @@ export async function servedHub({
     access,
     mcp: () => mcp,
     webhooks: () => noOutlets,
+    metrics: hubMetrics({ version, hub, mcp: () => mcp, webhooks: async () => undefined }),
     publishRate,
     answers,
     refusals: new Refusals(
@@ -145,8 +148,16 @@ export async function servedHub({
     },
     fetch: (path: string, init?: RequestInit) => fetch(url + path, init),
     /** Everything that is stored now, oldest first. */
-    stored: async () =>
-      (await log.read(log.oldest - 1, parseFilter([], []), { events: 10_000, bytes: Number.MAX_SAFE_INTEGER })).events,
+    async stored() {
+      const events: StoredEvent[] = []
+      // One read is as much as its time allows.
+      for (let position = log.oldest - 1; position < log.head; ) {
+        const page = await log.read(position, parseFilter([], []), { events: 10_000, bytes: Number.MAX_SAFE_INTEGER })
+        events.push(...page.events)
+        position = page.position
+      }
+      return events
+    },
     async close() {
       await mcp.drain()
       await app.stop(true)

@@ -1,5 +1,6 @@
 import type { Clock } from '../../src/core/clock.ts'
 import type { CheckedEventType } from '../../src/core/event-types.ts'
+import type { OutletStore } from '../../src/core/outlet-store.ts'
 import { LOCAL, type Principal } from '../../src/core/principal.ts'
 import { systemClock } from '../../src/daemon/clock.ts'
 import { chooser } from '../../src/mcp/events/choose.ts'
@@ -13,6 +14,8 @@ import { openedHub, type Retention } from './hub.ts'
 import { secret } from './secrets.ts'
 
 export interface WebhookHubOptions extends Partial<Omit<WebhooksOptions, 'hub' | 'clock' | 'store'>> {
+  /** In place of the store, with it in hand: a disk that is slow or full. */
+  storeOf?: (store: OutletStore) => OutletStore
   clock?: Clock
   /** On disk; in memory without one. */
   directory?: string
@@ -29,7 +32,7 @@ export function webhookSecretText(): string {
 
 /** A hub with its log, its outlets and what sends, all real; time may stand still. */
 export async function webhookHub(options: WebhookHubOptions = {}) {
-  const { clock = systemClock, directory, retention, eventTypes = [], ...rest } = options
+  const { clock = systemClock, directory, retention, eventTypes = [], storeOf = (store) => store, ...rest } = options
   const opened = await openedHub({ clock, directory, retention })
   const durability = directory === undefined ? 'memory' : 'full'
   const warnings: string[] = []
@@ -38,14 +41,15 @@ export async function webhookHub(options: WebhookHubOptions = {}) {
   const webhooks = await Webhooks.open({
     hub: opened.hub,
     clock,
-    store,
+    store: storeOf(store),
     outbound: new HttpOutbound(),
     rule: { loopback: true, private: false },
     eventsOnly: new Set(),
     forwards: [],
     sealKey: new Uint8Array(32).fill(7),
     choose: chooser(new OfferedTypes(eventTypes)),
-    standing: async (principal) => principal,
+    standing: (principal) => principal,
+    inquire: async () => {},
     limits: { webhooks: 1000, webhooksPerPrincipal: 100 },
     warn: (line) => void warnings.push(line),
     report: (error) => void reports.push(error),

@@ -143,6 +143,19 @@ export const paths: Paths = {
   '/livez': { get: operation('The process answers.', { 200: { description: 'ok' } }, PUBLIC) },
   '/readyz': { get: operation('Whether it takes events and streams.', readyAnswers, PUBLIC) },
   '/healthz': { get: operation('The same as /readyz.', readyAnswers, PUBLIC) },
+  '/metrics': {
+    get: operation(
+      'Numbers for Prometheus. Needs admin, or a key with metrics.',
+      {
+        200: {
+          description: 'Text-based exposition format 0.0.4; docs/metrics.md has every name.',
+          content: { 'text/plain': { schema: { type: 'string' } } },
+        },
+        ...problems(400, 401, 503),
+      },
+      BY_HEADER,
+    ),
+  },
   ...mcpPaths,
   '/openapi.json': { get: operation('This document.', { 200: { description: 'OpenAPI 3.1.' } }, PUBLIC) },
 }

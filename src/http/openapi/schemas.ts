@@ -132,6 +132,7 @@ export const schemas = {
       subscribe: patterns('May be read.'),
       types: { type: 'array', items: { type: 'string' }, description: 'Only these may be read; none: every type.' },
       admin: { type: 'boolean', description: 'Erasing, and webhooks.' },
+      metrics: { type: 'boolean', description: 'Reading /metrics; admin may too. Not there: no.' },
     },
     ['publish', 'subscribe', 'admin'],
   ),

@@ -22,7 +22,7 @@ import { idOf, rawAddress } from './raw.ts'
 import { publicationFromUntyped } from './untyped.ts'
 
 export interface PublishOptions {
-  hub: Pick<Hub, 'admit' | 'publish'>
+  hub: Pick<Hub, 'admit' | 'publish' | 'metrics'>
   gate: Gate
   rate: PublishRate
   bodies: ByteRoom
@@ -44,14 +44,32 @@ type ReadPublication = (text: string) => Publication
 /** The data's path starts here: `POST /events` takes event objects, `POST /events/{topic}` a body that is the data. */
 export function publish(options: PublishOptions) {
   return visited('http/publish')
-    .post('/events', ({ request, visitor }) => publishObjects({ request, visitor }, options), { parse: 'none' })
-    .post('/events/*', ({ request, visitor }) => publishRaw({ request, visitor }, options), { parse: 'none' })
+    .post('/events', ({ request, visitor }) => counted(publishObjects, { request, visitor }, options), {
+      parse: 'none',
+    })
+    .post('/events/*', ({ request, visitor }) => counted(publishRaw, { request, visitor }, options), { parse: 'none' })
 }
 
 /** Who publishes with which request. */
 interface Publisher {
   request: Request
   visitor: Visitor
+}
+
+type Publish = (publisher: Publisher, options: PublishOptions) => Promise<Response>
+
+/** With how long it took, or why it was refused, in the metrics. */
+async function counted(publish: Publish, publisher: Publisher, options: PublishOptions): Promise<Response> {
+  const { publishing, publishRefusals } = options.hub.metrics
+  const began = performance.now()
+  try {
+    const response = await publish(publisher, options)
+    publishing.observe((performance.now() - began) / 1000)
+    return response
+  } catch (error) {
+    publishRefusals.add(error instanceof HubError ? error.code : 'internal')
+    throw error
+  }
 }
 
 function publishRaw(publisher: Publisher, options: PublishOptions): Promise<Response> {

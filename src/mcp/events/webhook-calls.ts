@@ -90,8 +90,13 @@ export class WebhookCalls {
     const { principal } = asking
     this.#requireLasting(principal)
     const { name, arguments: values, delivery } = unsubscribeParamsOf(params)
+    const args = values ?? {}
+    requireSize(args)
+    // Of a type that may be gone nothing else is known; in an id there is no place for half a character.
+    if (!name.isWellFormed())
+      throw badParams('name', 'The name has half of a character (a lone surrogate); correct it.')
     const desk = await this.#offer?.desk()
-    const key = { principal: principal.id, url: delivery.url, name, arguments: values ?? {} }
+    const key = { principal: principal.id, url: delivery.url, name, arguments: args }
     const found = (await desk?.unsubscribe(key)) ?? false
     if (!found && missesUnknown(numbers)) throw new EventsError('NotFound', { kind: 'subscription' })
     return {}

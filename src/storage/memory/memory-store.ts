@@ -2,6 +2,7 @@ import { Generations } from '../../core/cursor.ts'
 import type { Draft, StoredEvent } from '../../core/event.ts'
 import type { Horizon, LastPage, ReadLimit, TopicsPage } from '../../core/event-log.ts'
 import { type Filter, filterTopic, filterType } from '../../core/filter.ts'
+import { type Amount, NOTHING } from '../../core/log-stats.ts'
 import { newEpoch } from '../epoch.ts'
 import { NO_HORIZON, type RetentionGroups } from '../retention.ts'
 import type {
@@ -36,7 +37,7 @@ export class MemoryStore implements Store {
     this.#retention = retention
     this.#groups = retention.limits.map((limits) => new MemoryGroup(limits))
     this.#horizons = retention.limits.map(() => NO_HORIZON)
-    this.opened = { head: 0, oldest: undefined, received: 0, horizons: [...this.#horizons] }
+    this.opened = { head: 0, oldest: undefined, received: 0, horizons: [...this.#horizons], kept: NOTHING }
   }
 
   listen(listener: StoreListener): void {
@@ -107,18 +108,21 @@ export class MemoryStore implements Store {
 
   async erase(what: { offset: number } | { topic: string }): Promise<number> {
     const doomed = (event: StoredEvent) => ('topic' in what ? event.topic === what.topic : event.offset === what.offset)
-    let count = 0
+    const gone: StoredEvent[] = []
     for (const group of this.#groups) {
       for (const event of group.removeWhere(doomed)) {
         this.#topics.remove(event, () => group.lastOf(event.topic))
-        count++
+        gone.push(event)
       }
     }
-    if (count > 0) {
-      this.#removed({ erased: 'topic' in what ? { topic: what.topic, upTo: this.#head } : { offset: what.offset } })
+    if (gone.length > 0) {
+      const erased = 'topic' in what ? { topic: what.topic, upTo: this.#head } : { offset: what.offset }
+      this.#removed({ erased, removed: amountOf(gone) })
     }
-    return count
+    return gone.length
   }
+
+  async probe(): Promise<void> {}
 
   async trim(now: number): Promise<void> {
     this.#trim(now)
@@ -156,26 +160,26 @@ export class MemoryStore implements Store {
   }
 
   #trim(now: number): void {
-    let trimmed = false
+    const gone: StoredEvent[] = []
     const trimmedTo = this.#groups.map((group, index) => {
       const removed = group.trim(now)
       for (const event of removed) this.#topics.remove(event, () => undefined)
       const last = removed.at(-1)
       if (last) {
-        trimmed = true
+        for (const event of removed) gone.push(event)
         this.#horizons[index] = { offset: last.offset, received: last.received }
       }
       return this.#horizons[index]!.offset
     })
-    if (trimmed) this.#removed({ trimmedTo })
+    if (gone.length > 0) this.#removed({ trimmedTo, removed: amountOf(gone) })
   }
 
-  #removed(removed: Pick<Removed, 'trimmedTo' | 'erased'>): void {
-    const oldest = this.#groups.flatMap((group) => group.at(0)?.offset ?? [])
+  #removed(removed: Omit<Removed, 'horizons' | 'oldest'>): void {
+    const oldest = this.#groups.flatMap((group) => group.at(0) ?? []).sort((a, b) => a.offset - b.offset)[0]
     this.#listener?.removed({
       ...removed,
       horizons: [...this.#horizons],
-      oldest: oldest.length > 0 ? Math.min(...oldest) : undefined,
+      oldest: oldest && { offset: oldest.offset, received: oldest.received },
     })
   }
 
@@ -217,6 +221,10 @@ export class MemoryStore implements Store {
 // A long replay is many reads in a row: without this they would be one turn, and sockets and timers would wait for it.
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
+}
+
+function amountOf(events: readonly StoredEvent[]): Amount {
+  return { events: events.length, bytes: events.reduce((bytes, event) => bytes + event.bytes, 0) }
 }
 
 function matches(filter: Filter, event: StoredEvent): boolean {

@@ -3,12 +3,12 @@ import type { Generation } from '../../core/cursor.ts'
 import type { Horizon } from '../../core/event-log.ts'
 import { newEpoch } from '../epoch.ts'
 import type { RetentionGroups } from '../retention.ts'
-import type { Opened } from '../store.ts'
+import type { Oldest, Opened } from '../store.ts'
 
 /** Generations that lie wholly below the oldest event: they only tell an old cursor "expired" from "unknown". */
 const OLD_GENERATIONS = 4_096
 
-export interface Books extends Opened {
+export interface Books extends Omit<Opened, 'kept'> {
   generations: Generation[]
   /** A generation was made just now: it serves for this process run. */
   begun: boolean
@@ -32,9 +32,9 @@ export function openBooks(database: Database, groups: RetentionGroups): Books {
       )
       .get()
     const head = Math.max(newest.offset, last?.offset ?? 0)
-    const oldest = oldestOffset(database)
+    const oldest = oldestEvent(database)
     const begun = beginFirst(database, head)
-    forgetOldGenerations(database, oldest ?? head + 1)
+    forgetOldGenerations(database, oldest?.offset ?? head + 1)
     return {
       head,
       oldest,
@@ -48,10 +48,8 @@ export function openBooks(database: Database, groups: RetentionGroups): Books {
   })()
 }
 
-export function oldestOffset(database: Database): number | undefined {
-  return (
-    database.query<{ oldest: number | null }, []>('SELECT min(offset) AS oldest FROM events').get()?.oldest ?? undefined
-  )
+export function oldestEvent(database: Database): Oldest | undefined {
+  return database.query<Oldest, []>('SELECT offset, received FROM events ORDER BY offset LIMIT 1').get() ?? undefined
 }
 
 /** Once the newest event may be gone, the events no longer tell which offsets have been used. */

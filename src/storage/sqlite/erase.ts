@@ -25,16 +25,18 @@ export class Eraser {
     this.#delete = database.prepare('DELETE FROM events WHERE offset = ?')
   }
 
-  /** @returns how many went; fewer than a portion means there are no more. */
-  step(what: { offset: number } | { topic: string }, upTo: number): { count: number; more: boolean } {
+  /** @returns how many went, and their bytes; fewer than a portion means there are no more. */
+  step(what: { offset: number } | { topic: string }, upTo: number): { count: number; bytes: number; more: boolean } {
     const rows = 'offset' in what ? this.#one.all(what.offset) : this.#ofTopic(what.topic, upTo)
     const changes = new TopicChanges()
+    let bytes = 0
     for (const row of rows) {
       this.#delete.run(row.offset)
+      bytes += row.bytes
       changes.add(this.#topics.byId(row.topic_id), -1, -row.bytes)
     }
     this.#topics.deleted(changes.all, true)
-    return { count: rows.length, more: 'topic' in what && rows.length === STEP_ROWS }
+    return { count: rows.length, bytes, more: 'topic' in what && rows.length === STEP_ROWS }
   }
 
   #ofTopic(name: string, upTo: number): Row[] {

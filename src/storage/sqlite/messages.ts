@@ -9,6 +9,7 @@ import type { Packed } from './packed-events.ts'
 export interface WriterCalls {
   open: { ask: WriterOptions; answer: WriterOpened }
   commit: { ask: { sizes: number[]; received: number; drafts: Packed }; answer: GroupOutcome }
+  probe: { ask: null; answer: null }
   trim: { ask: { now: number }; answer: null }
   erase: { ask: { offset: number } | { topic: string }; answer: number }
   close: { ask: null; answer: null }

@@ -86,6 +86,10 @@ export class SqliteStore implements Store {
     return this.#writer.call('erase', what)
   }
 
+  async probe(): Promise<void> {
+    await this.#writer.call('probe', null)
+  }
+
   async trim(now: number): Promise<void> {
     await this.#writer.call('trim', { now })
   }

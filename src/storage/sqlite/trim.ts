@@ -1,5 +1,6 @@
 import type { Database } from 'bun:sqlite'
 import type { Horizon } from '../../core/event-log.ts'
+import type { Amount } from '../../core/log-stats.ts'
 import type { RetentionGroups } from '../retention.ts'
 import { TopicChanges, type TopicTable } from './topic-table.ts'
 
@@ -26,6 +27,7 @@ interface Step {
   group: number
   scan: Scan
   horizon: Horizon | undefined
+  removed: Amount
 }
 
 /** Retention in steps. Every row is looked at once for every group in the life of the process. */
@@ -77,7 +79,9 @@ export class Trimmer {
   step(group: number, now: number, stored: number): Step {
     const limits = this.#groups.limits[group]!
     const budget = STEP_ROWS + 2 * stored
-    let { events, bytes } = this.#topics.totals[group]!
+    // A copy: the totals change when the rows are deleted.
+    const before = { ...this.#topics.totals[group]! }
+    let { events, bytes } = before
     const rows = this.#select.all(this.#scans[group]!.from, budget)
     const changes = new TopicChanges()
     const scan: Scan = { from: this.#scans[group]!.from, oldest: undefined }
@@ -107,7 +111,8 @@ export class Trimmer {
     if (rows.length === 0) scan.oldest = now
     this.#topics.deleted(changes.all, false)
     if (horizon) this.#mark.run(horizon.offset, horizon.received, group)
-    return { group, scan, horizon }
+    const removed = { events: before.events - events, bytes: before.bytes - bytes }
+    return { group, scan, horizon, removed }
   }
 
   /** The step's transaction is committed. @returns whether something was deleted */

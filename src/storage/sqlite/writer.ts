@@ -1,10 +1,11 @@
 import type { Database } from 'bun:sqlite'
 import { join } from 'node:path'
 import { HubError } from '../../core/errors.ts'
+import { sum } from '../../core/log-stats.ts'
 import { RetentionGroups } from '../retention.ts'
 import type { GroupOutcome, Removed } from '../store.ts'
 import { Appender } from './append.ts'
-import { oldestOffset, openBooks, rememberNewest } from './books.ts'
+import { oldestEvent, openBooks, rememberNewest } from './books.ts'
 import { EVENTS_FILE, prepareDirectory } from './directory.ts'
 import { Eraser } from './erase.ts'
 import { lockDirectory } from './lock.ts'
@@ -60,7 +61,7 @@ export class Writer {
       this.#commit = database.prepare('COMMIT')
       this.#received = books.received
       this.#now = books.received
-      this.opened = { ...books, warnings }
+      this.opened = { ...books, kept: sum(this.#topics.totals), warnings }
     } catch (error) {
       this.#unlock()
       throw error
@@ -105,7 +106,10 @@ export class Writer {
       count += step.count
       if (step.count > 0) this.#walHoldsErased = true
       more = step.more
-      if (step.count > 0) this.#removed({ erased: 'topic' in what ? { topic: what.topic, upTo } : what })
+      if (step.count > 0) {
+        const erased = 'topic' in what ? { topic: what.topic, upTo } : what
+        this.#removed({ erased, removed: { events: step.count, bytes: step.bytes } })
+      }
       if (more) await nextTurn()
     }
     if (this.#walHoldsErased) await this.#emptyWal()
@@ -155,7 +159,7 @@ export class Writer {
         if (result.horizon) rememberNewest(this.#database, this.#appender.head, this.#received)
         return result
       })
-      if (this.#trimmer.done(step)) this.#removed({ trimmedTo: this.#trimmer.trimmedTo })
+      if (this.#trimmer.done(step)) this.#removed({ trimmedTo: this.#trimmer.trimmedTo, removed: step.removed })
       return true
     } catch (error) {
       // The next publish meets the full disk or the lock too, and tells; trimming is tried again after it.
@@ -166,8 +170,8 @@ export class Writer {
     }
   }
 
-  #removed(removed: Pick<Removed, 'trimmedTo' | 'erased'>): void {
-    this.#tellRemoved({ ...removed, horizons: this.#trimmer.horizons, oldest: oldestOffset(this.#database) })
+  #removed(removed: Omit<Removed, 'horizons' | 'oldest'>): void {
+    this.#tellRemoved({ ...removed, horizons: this.#trimmer.horizons, oldest: oldestEvent(this.#database) })
   }
 
   #transaction<T>(run: () => T): T {

@@ -15,6 +15,7 @@ answerCalls<WriterCalls>('event log', {
     return writer.opened
   },
   commit: (ask) => writer!.commit(ask),
+  probe: () => null,
   trim: ({ now }) => writer!.trim(now),
   erase: (what) => writer!.erase(what),
   close: () => writer?.close() ?? null,

@@ -9,7 +9,7 @@ interface Pending {
 }
 
 export interface WorkerPlace {
-  /** Below `src/storage`, without `.worker.ts`; `packaging/build.ts` names it too. */
+  /** Below `src/storage`, without `.worker.ts`; `packaging/executable.ts` names it too. */
   path: string
   /** What it keeps, as sentences begin: `The event log`. */
   keeps: string

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import type { EventLog } from '../../core/event-log.ts'
+import type { HubMetrics } from '../../core/metrics.ts'
 import { failureOfStatus } from '../outbound/failure-of-status.ts'
 import type { Outbound, Outcome } from '../outbound/outcome.ts'
 import type { Message } from '../plan.ts'
@@ -10,10 +11,10 @@ import type { Outlet } from './outlet.ts'
 
 /** Of one attempt, from looking up the name to the last byte read. */
 export const ATTEMPT_MS = 10_000
-/** What is read of an answer nobody reads: so much that the connection can be used again. */
-export const READ_BYTES = 4096
 /** Attempts begun before other work of the event loop has its turn. */
 const TURN = 64
+/** Answers about what was sent, and not about who sends it, where to, or how often. */
+const OF_EVENT = new Set([400, 406, 409, 415, 422])
 /** How often outlets that wait for a time are looked at. */
 const LOOK_MS = 100
 
@@ -21,6 +22,7 @@ export interface DispatcherOptions {
   clock: Clock
   log: Pick<EventLog, 'at' | 'horizon'>
   outbound: Outbound
+  attempts: HubMetrics['webhookAttempts']
   /** Failures nobody foresaw. */
   report: (error: unknown) => void
 }
@@ -31,16 +33,21 @@ export class Dispatcher {
   readonly #ready = new Set<Outlet>()
   /** They have something when its time comes. */
   readonly #delayed = new Set<Outlet>()
-  readonly #gates = new Gates((outlet) => this.ready(outlet))
+  readonly #gates: Gates
   readonly #undo: () => void
   readonly #stop = new AbortController()
-  readonly #underWay = new Set<Promise<void>>()
+  readonly #underWay = new Map<Promise<void>, { outlet: Outlet; began: number }>()
   #scheduled = false
   #stopping = false
 
   constructor(options: DispatcherOptions) {
     this.#options = options
-    this.#undo = options.clock.every(LOOK_MS, () => this.#look())
+    const { clock } = options
+    this.#gates = new Gates(
+      (outlet) => this.ready(outlet),
+      (outlet) => outlet.dueAt <= clock.monotonic(),
+    )
+    this.#undo = clock.every(LOOK_MS, () => this.#look())
   }
 
   /** Attempts under way. */
@@ -74,15 +81,17 @@ export class Dispatcher {
     const patience = new Promise<void>((resolve) => {
       late = setTimeout(resolve, patienceMs)
     })
-    await Promise.race([Promise.all(this.#underWay), patience])
+    await Promise.race([Promise.all(this.#underWay.keys()), patience])
     clearTimeout(late)
     this.#stop.abort()
-    await Promise.all(this.#underWay)
+    await Promise.all(this.#underWay.keys())
   }
 
   #look(): void {
-    const now = this.#options.clock.now()
+    const now = this.#options.clock.monotonic()
     for (const outlet of this.#delayed) if (outlet.dueAt <= now) this.ready(outlet)
+    // Before it ends: while it lasts, its owner would take the places of the quick ones.
+    for (const { outlet, began } of this.#underWay.values()) outlet.lingers(now - began)
   }
 
   async #turns(): Promise<void> {
@@ -91,15 +100,14 @@ export class Dispatcher {
       // Publishers are answered first, and sockets have their turn.
       await clock.yield()
       if (this.#stopping) return
-      this.#turn(clock.now())
+      this.#turn(clock.monotonic())
     } while (this.#ready.size > 0)
     this.#scheduled = false
   }
 
   #turn(now: number): void {
-    let begun = 0
-    for (const outlet of this.#ready) {
-      if (begun >= TURN) return
+    // Those that come back meanwhile have their turn in the next one.
+    for (const outlet of [...this.#ready].slice(0, TURN)) {
       this.#ready.delete(outlet)
       const { dueAt } = outlet
       if (dueAt > now) {
@@ -108,14 +116,15 @@ export class Dispatcher {
       }
       const leave = this.#gates.enter(outlet)
       if (!leave) continue
-      const job = outlet.next(now)
+      const job = outlet.next()
       if (!job) {
         leave()
+        // It was woken for nothing, and what waits has its time.
+        if (outlet.dueAt > now && outlet.dueAt < Number.POSITIVE_INFINITY) this.#delayed.add(outlet)
         continue
       }
-      begun++
       const attempt = this.#attempt(outlet, job, leave)
-      this.#underWay.add(attempt)
+      this.#underWay.set(attempt, { outlet, began: now })
       void attempt.finally(() => this.#underWay.delete(attempt))
       // Behind all others.
       this.#ready.add(outlet)
@@ -129,10 +138,10 @@ export class Dispatcher {
       result = 'kind' in message ? message : await this.#send(outlet, job, message)
     } catch (error) {
       this.#options.report(error)
-      result = { kind: 'failed', failure: 'connection_refused', retryAfterMs: undefined }
+      result = { kind: 'postponed' }
     }
     leave()
-    if (result) outlet.settle(job, result, this.#options.clock.now())
+    if (result) outlet.settle(job, result)
     else outlet.putBack()
   }
 
@@ -148,7 +157,7 @@ export class Dispatcher {
 
   /** `undefined`: it was cut off, because the hub stops. */
   async #send(outlet: Outlet, job: Job, { id, body, headers }: Message): Promise<JobResult | undefined> {
-    const { clock, outbound } = this.#options
+    const { clock, outbound, attempts } = this.#options
     const { plan } = outlet
     const now = clock.now()
     const began = clock.monotonic()
@@ -158,19 +167,21 @@ export class Dispatcher {
       headers: { ...headers, ...signatureHeaders({ id, body, keys: plan.keys(now), now }) },
       body,
       timeoutMs: ATTEMPT_MS,
-      readBytes: READ_BYTES,
+      // The status says it all: a body that breaks off takes back nothing.
+      readBytes: 0,
       signal: this.#stop.signal,
     })
     if (this.#stop.signal.aborted && outcome.kind === 'failed') return undefined
     const ms = clock.monotonic() - began
     const result = resultOf(outcome)
+    attempts.add(plan.kind, 'failure' in result ? result.failure : result.kind)
     outlet.note(
       {
         time: new Date(now).toISOString(),
         message: id,
         attempt: job.attempts + 1,
         status: outcome.kind === 'answered' ? outcome.status : null,
-        error: result.kind === 'taken' || result.kind === 'gone' ? null : result.failure,
+        error: 'failure' in result ? result.failure : null,
         ms: Math.round(ms),
       },
       ms,
@@ -181,9 +192,9 @@ export class Dispatcher {
 
 /** SEP-3415: 410 and 413 are never tried again, and end nothing but this one delivery. */
 function resultOf(outcome: Outcome): JobResult {
-  if (outcome.kind === 'failed') return { ...outcome, retryAfterMs: undefined }
+  if (outcome.kind === 'failed') return { ...outcome, retryAfterMs: undefined, ofEvent: false }
   const { status, retryAfterMs } = outcome
   if (status >= 200 && status < 300) return { kind: 'taken' }
   if (status === 410 || status === 413) return { kind: 'refused', failure: 'http_4xx' }
-  return { kind: 'failed', failure: failureOfStatus(status), retryAfterMs }
+  return { kind: 'failed', failure: failureOfStatus(status), retryAfterMs, ofEvent: OF_EVENT.has(status) }
 }

@@ -23,19 +23,27 @@ export class Gate<Waiter> {
     return true
   }
 
-  /** Once for each that entered. @returns one that may try again */
-  leave(): Waiter | undefined {
+  /** Once for each that entered. */
+  leave(): void {
     this.#used--
-    const [next] = this.#parked
-    if (next !== undefined) this.#parked.delete(next)
-    return next
   }
 
   park(waiter: Waiter): void {
     this.#parked.add(waiter)
   }
 
+  /** Idempotent. */
   forget(waiter: Waiter): void {
     this.#parked.delete(waiter)
+  }
+
+  /** Those that may try again while there is room: all that wait in front, up to one that will use it. */
+  *woken(uses: (waiter: Waiter) => boolean): Generator<Waiter> {
+    if (this.#used >= this.#limit) return
+    for (const waiter of this.#parked) {
+      this.#parked.delete(waiter)
+      yield waiter
+      if (uses(waiter)) return
+    }
   }
 }

@@ -18,6 +18,14 @@ export type JobResult =
   | { kind: 'taken' }
   /** Never to be tried again. */
   | { kind: 'refused'; failure: Failure }
-  | { kind: 'failed'; failure: Failure; retryAfterMs: number | undefined }
+  | {
+      kind: 'failed'
+      failure: Failure
+      retryAfterMs: number | undefined
+      /** Whether the answer says that it is this event it does not take. */
+      ofEvent: boolean
+    }
+  /** The hub itself could not make it: it is tried again soon, and does not count. */
+  | { kind: 'postponed' }
   /** The log does not have it any more, or it is not wanted any more. */
   | { kind: 'gone'; expired: boolean }

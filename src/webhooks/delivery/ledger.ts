@@ -41,6 +41,11 @@ export class Ledger {
     this.#touched.add(offset)
   }
 
+  /** They are of another log: nothing of them is kept. */
+  discard(waiting: readonly WaitingDelivery[]): void {
+    for (const { offset } of waiting) this.#touched.add(offset)
+  }
+
   settle(offset: number): void {
     if (this.waiting.delete(offset)) this.#touched.add(offset)
     this.#unsent.delete(offset)

@@ -1,3 +1,4 @@
+import type { Clock } from '../../core/clock.ts'
 import type { StoredEvent } from '../../core/event.ts'
 import type { Removal } from '../../core/event-log.ts'
 import { filterTopic, filterType } from '../../core/filter.ts'
@@ -8,7 +9,7 @@ import type { Plan } from '../plan.ts'
 import type { AttemptRecord, OutletState } from '../summary.ts'
 import type { Job, JobResult } from './job.ts'
 import { Ledger } from './ledger.ts'
-import { Pace } from './pace.ts'
+import { Pace, SLOW_MS } from './pace.ts'
 import { afterAbandoning, afterDelivery, afterFailure, type Progress } from './progress.ts'
 import { pauseAfter } from './retry.ts'
 import { Source } from './source.ts'
@@ -16,18 +17,22 @@ import { Source } from './source.ts'
 /** Tried and not taken, of one outlet: with so many of them nothing new is tried. */
 export const MOST_WAITING = 1000
 /** Events that turn out not to be wanted, looked at in one go. */
-const LOOKS = 1000
+const LOOKS = 50
+/** After a failure of the hub itself. */
+const POSTPONED_MS = 5000
+/** No pause is longer: what a receiver asks for, at most (RFC 9110, `Retry-After`). */
+const LONGEST_PAUSE_MS = 3_600_000
 const ATTEMPTS_KEPT = 20
 
 export interface OutletHost {
   readonly hub: Pick<Hub, 'follow' | 'cursor'>
-  readonly random: () => number
+  readonly clock: Pick<Clock, 'now' | 'monotonic' | 'random'>
   /** It may have something to send. MUST NOT throw. */
   ready(outlet: Outlet): void
   /** How far it is has changed, and is to be recorded. */
   changed(outlet: Outlet): void
-  /** Something it was to be sent is gone or was given up. */
-  gap(outlet: Outlet): void
+  /** Tells it that something it was to be sent is gone or was given up. Resolves to whether it has heard. */
+  gap(outlet: Outlet): Promise<boolean>
 }
 
 /**
@@ -44,14 +49,16 @@ export class Outlet {
   #source: Source
   #underWay = 0
   #closed = false
-  #gapOwed = false
+  #tellingGap = false
+  /** The last one was no new event. */
+  #triedAgain = false
 
   /** @param position the offset its progress stands for */
   constructor(host: OutletHost, plan: Plan, progress: Progress, position: number) {
     this.#host = host
     this.#plan = plan
     this.#progress = progress
-    this.#pace = new Pace(plan.atOnce, host.random)
+    this.#pace = new Pace(plan.atOnce, host.clock.random)
     this.#source = this.#sourceAfter(position)
   }
 
@@ -98,48 +105,66 @@ export class Outlet {
     return this.#ledger.watermark(this.#source.position)
   }
 
-  /** The wall clock's time from which on `next` may have something; infinity: when something changes. */
+  /** The monotonic time from which on `next` may have something; infinity: when something changes. */
   get dueAt(): number {
     if (this.#closed || this.#progress.disabled || this.#underWay >= this.#pace.most) return Number.POSITIVE_INFINITY
-    const resting = this.#pace.resting && this.#ledger.waiting.size > this.#underWay
-    const due = this.#hasRoom && this.#source.hasMore ? 0 : resting ? 0 : this.#ledger.waiting.nextDue
-    return Math.max(due, this.#pace.restUntil)
+    return Math.min(this.#newFrom, this.#againFrom)
   }
 
   /** What was waiting when it was stored. */
   restore(waiting: readonly WaitingDelivery[]): void {
-    this.#ledger.restore(waiting)
+    const { clock } = this.#host
+    const [now, monotonic] = [clock.now(), clock.monotonic()]
+    // A clock that was put back makes nothing wait longer than it would have.
+    const dueAt = (each: WaitingDelivery) => monotonic + Math.max(0, Math.min(each.dueAt - now, LONGEST_PAUSE_MS))
+    this.#ledger.restore(waiting.map((each) => ({ ...each, dueAt: dueAt(each) })))
+  }
+
+  /** The log is another one than that of its progress: what waited is gone, and whatever was in between. */
+  startOver(waiting: readonly WaitingDelivery[]): void {
+    this.#ledger.discard(waiting)
+    this.#miss()
   }
 
   /** What to send next; each is settled. */
-  next(now: number): Job | undefined {
+  next(): Job | undefined {
+    const now = this.#host.clock.monotonic()
     if (this.dueAt > now) return undefined
-    // While nothing gets through, the same few are tried: no others join them.
-    const again = this.#ledger.waiting.take(this.#pace.resting ? Number.POSITIVE_INFINITY : now)
-    const job = again ? { ...again, message: undefined } : this.#first()
-    if (job) this.#underWay++
+    const mayTryAgain = this.#againFrom <= now
+    // While nothing gets through, new ones take turns with those that were tried: it may be those that are at fault.
+    const newFirst = this.#pace.resting && this.#triedAgain && this.#newFrom <= now
+    let job = mayTryAgain && !newFirst ? this.#again(now) : undefined
+    if (!job && this.#newFrom <= now) job = this.#first()
+    if (!job && mayTryAgain) job = this.#again(now)
+    if (!job) return undefined
+    this.#triedAgain = job.message === undefined
+    this.#underWay++
     return job
   }
 
-  settle(job: Job, result: JobResult, now: number): void {
+  settle(job: Job, result: JobResult): void {
     this.#underWay--
     if (this.#closed) return
     switch (result.kind) {
       case 'taken':
         this.#pace.succeeded()
-        this.#taken(now)
+        this.#progress = afterDelivery(this.#progress, this.#host.clock.now())
         this.#ledger.settle(job.offset)
+        this.#tellGap()
         break
       case 'refused':
         this.#pace.answered()
         this.#abandon(job.offset, result.failure)
         break
       case 'failed':
-        this.#failed(job, result, now)
+        this.#failed(job, result)
+        break
+      case 'postponed':
+        this.#wait(job, job.attempts, POSTPONED_MS)
         break
       case 'gone':
         this.#ledger.settle(job.offset)
-        if (result.expired) this.#host.gap(this)
+        if (result.expired) this.#miss()
     }
     this.#host.changed(this)
     this.#host.ready(this)
@@ -163,6 +188,11 @@ export class Outlet {
     this.#attempts = [...this.#attempts.slice(1 - ATTEMPTS_KEPT), record]
   }
 
+  /** An attempt goes on for `ms` already. */
+  lingers(ms: number): void {
+    if (ms > SLOW_MS) this.#pace.tookMs(ms)
+  }
+
   /** Another key, other grants: it goes on where it is. */
   replan(plan: Plan): void {
     const same = plan.filter.key === this.#plan.filter.key
@@ -172,32 +202,35 @@ export class Outlet {
   }
 
   /** It is worth a try again. */
-  revive(now: number): void {
+  revive(): void {
     this.#pace.revive()
-    this.#ledger.waiting.hurry(now)
+    this.#ledger.waiting.hurry(this.#host.clock.monotonic())
     this.#host.ready(this)
   }
 
-  setDisabled(disabled: boolean, now: number): void {
+  setDisabled(disabled: boolean): void {
     if (this.#progress.disabled === disabled) return
     this.#progress = { ...this.#progress, disabled }
     this.#host.changed(this)
-    if (!disabled) this.revive(now)
+    if (disabled) this.#letGo()
+    else this.revive()
   }
 
-  /** Once more everything after `position`. */
+  /** Once more everything after `position`, and what it was not sent yet. */
   rewind(position: number): void {
-    this.#startAfter(position)
+    this.#startAfter(Math.min(position, this.#ledger.sent(this.#source.position)))
     this.#host.changed(this)
     this.#host.ready(this)
   }
 
   /** Once more this event, whatever became of it. @returns whether there is room */
-  again(offset: number, now: number): boolean {
-    if (!this.#ledger.waiting.hasten(offset, now)) {
-      if (this.#ledger.waiting.size >= MOST_WAITING) return false
-      const cursor = this.#host.hub.cursor(this.watermark)
-      this.#ledger.wait({ offset, attempts: 0, firstAt: now, dueAt: now, cursor })
+  again(offset: number): boolean {
+    const { clock, hub } = this.#host
+    const dueAt = clock.monotonic()
+    if (!this.#ledger.waiting.hasten(offset, dueAt)) {
+      if (!this.#hasRoom) return false
+      const cursor = hub.cursor(this.watermark)
+      this.#ledger.wait({ offset, attempts: 0, firstAt: clock.now(), dueAt, cursor })
     }
     this.#host.changed(this)
     this.#host.ready(this)
@@ -217,7 +250,11 @@ export class Outlet {
 
   /** As it is to be recorded, and what of it changed since this was asked last. */
   change(): OutletChange {
-    return { id: this.id, progress: this.progressText, ...this.#ledger.change() }
+    const { clock } = this.#host
+    const ahead = clock.now() - clock.monotonic()
+    const { waiting, settled } = this.#ledger.change()
+    const stored = waiting.map((each) => ({ ...each, dueAt: Math.round(each.dueAt + ahead) }))
+    return { id: this.id, progress: this.progressText, waiting: stored, settled }
   }
 
   /** It could not be recorded: the next change has it too. */
@@ -234,8 +271,23 @@ export class Outlet {
     return this.#ledger.waiting.size < MOST_WAITING
   }
 
+  get #newFrom(): number {
+    return this.#hasRoom && this.#source.hasMore ? this.#pace.newFrom : Number.POSITIVE_INFINITY
+  }
+
+  get #againFrom(): number {
+    const due = this.#ledger.waiting.nextDue
+    // While nothing gets through it is the rest that counts, and not the pauses of each.
+    const first = this.#pace.resting && due < Number.POSITIVE_INFINITY ? 0 : due
+    return Math.max(first, this.#pace.restUntil)
+  }
+
+  #again(now: number): Job | undefined {
+    const waiting = this.#ledger.waiting.take(this.#pace.resting ? Number.POSITIVE_INFINITY : now)
+    return waiting && { ...waiting, message: undefined }
+  }
+
   #first(): Job | undefined {
-    if (!this.#hasRoom) return undefined
     for (let looked = 0; looked < LOOKS; looked++) {
       const before = this.#source.inHand.length
       const event = this.#source.next()
@@ -252,32 +304,56 @@ export class Outlet {
     return undefined
   }
 
-  #taken(now: number): void {
-    this.#progress = afterDelivery(this.#progress, now)
-    if (this.#gapOwed) this.#host.gap(this)
-    this.#gapOwed = false
+  #failed(job: Job, { failure, retryAfterMs, ofEvent }: JobResult & { kind: 'failed' }): void {
+    const { clock } = this.#host
+    // The window of an event stands still while nothing at all gets through.
+    const attempts = job.attempts + (this.#pace.resting && !ofEvent ? 0 : 1)
+    if (ofEvent) this.#pace.answered()
+    else this.#pace.failed(job.offset, clock.monotonic(), retryAfterMs)
+    this.#progress = afterFailure(this.#progress, failure, clock.now())
+    const pause = pauseAfter(Math.max(1, attempts), clock.random)
+    if (pause === undefined) this.#abandon(job.offset, failure)
+    else this.#wait(job, attempts, Math.min(Math.max(pause, retryAfterMs ?? 0), LONGEST_PAUSE_MS))
+    if (this.#pace.resting) this.#letGo()
   }
 
-  #failed(job: Job, { failure, retryAfterMs }: JobResult & { kind: 'failed' }, now: number): void {
-    // The window of an event stands still while nothing at all gets through.
-    const attempts = job.attempts + (this.#pace.resting ? 0 : 1)
-    this.#pace.failed(now, retryAfterMs)
-    this.#progress = afterFailure(this.#progress, failure, now)
-    const pause = pauseAfter(Math.max(1, attempts), this.#host.random)
-    if (pause === undefined) {
-      this.#abandon(job.offset, failure)
-      return
-    }
-    const dueAt = now + Math.max(pause, retryAfterMs ?? 0)
-    const { offset, cursor } = job
-    this.#ledger.wait({ offset, attempts, firstAt: job.firstAt ?? now, dueAt, cursor })
+  /** What is in hand is in the log as well, and thousands that rest would hold a lot. */
+  #letGo(): void {
+    if (this.#underWay === 0 && this.#source.inHand.length > 0)
+      this.#startAfter(this.#ledger.sent(this.#source.position))
+  }
+
+  #wait({ offset, firstAt, cursor }: Job, attempts: number, pauseMs: number): void {
+    const { clock } = this.#host
+    const dueAt = clock.monotonic() + pauseMs
+    this.#ledger.wait({ offset, attempts, firstAt: firstAt ?? clock.now(), dueAt, cursor })
   }
 
   /** @param failure of its receiver; none when the fault is its own */
   #abandon(offset: number, failure?: Failure): void {
     this.#progress = afterAbandoning(this.#progress, this.#host.hub.cursor(offset), failure)
     this.#ledger.settle(offset)
-    this.#gapOwed = true
+    // Told with the next one that is taken: by then somebody listens.
+    this.#progress = { ...this.#progress, gapOwed: true }
+  }
+
+  /** Events between what it was sent and what comes next are gone. */
+  #miss(): void {
+    this.#progress = { ...this.#progress, gapOwed: true }
+    this.#host.changed(this)
+    if (!this.#pace.troubled) this.#tellGap()
+  }
+
+  /** Until it has heard: what is owed outlasts failures and restarts. */
+  #tellGap(): void {
+    if (!this.#progress.gapOwed || this.#tellingGap || this.#closed) return
+    this.#tellingGap = true
+    void this.#host.gap(this).then((heard) => {
+      this.#tellingGap = false
+      if (!heard || this.#closed) return
+      this.#progress = { ...this.#progress, gapOwed: false }
+      this.#host.changed(this)
+    })
   }
 
   #startAfter(position: number): void {
@@ -288,10 +364,6 @@ export class Outlet {
 
   #sourceAfter(position: number): Source {
     const { hub } = this.#host
-    return new Source(
-      { hub, more: () => this.#host.ready(this), gap: () => this.#host.gap(this) },
-      this.#plan.filter,
-      position,
-    )
+    return new Source({ hub, more: () => this.#host.ready(this), gap: () => this.#miss() }, this.#plan.filter, position)
   }
 }

@@ -12,7 +12,7 @@ import type { Progress } from './progress.ts'
 import { Recorder } from './recorder.ts'
 
 export interface OutletsOptions {
-  hub: Pick<Hub, 'follow' | 'cursor' | 'log'>
+  hub: Pick<Hub, 'follow' | 'cursor' | 'log' | 'metrics'>
   clock: Clock
   store: OutletStore
   outbound: Outbound
@@ -39,12 +39,12 @@ export class Outlets {
   constructor(options: OutletsOptions) {
     this.#options = options
     const { hub, clock, store, outbound, report } = options
-    this.#dispatcher = new Dispatcher({ clock, log: hub.log, outbound, report })
+    this.#dispatcher = new Dispatcher({ clock, log: hub.log, outbound, attempts: hub.metrics.webhookAttempts, report })
     this.#notices = new Notices(options)
     this.#recorder = new Recorder({ clock, store, report, outlets: () => this.#outlets.values() })
     this.#host = {
       hub,
-      random: clock.random,
+      clock,
       ready: (outlet) => this.#dispatcher.ready(outlet),
       changed: (outlet) => this.#recorder.changed(outlet),
       gap: (outlet) => this.#gap(outlet),
@@ -81,10 +81,10 @@ export class Outlets {
     const cursor = parseCursor(progress.cursor)
     const position = cursor && hub.log.generations.resolve(cursor, hub.log.head)
     const outlet = new Outlet(this.#host, plan, progress, position ?? hub.log.head)
-    // Offsets of a log that is another one now name other events.
-    if (position === undefined) this.#gap(outlet)
-    else outlet.restore(waiting)
     this.#outlets.set(plan.id, outlet)
+    // Offsets of a log that is another one now name other events.
+    if (position === undefined) outlet.startOver(waiting)
+    else outlet.restore(waiting)
     this.#dispatcher.ready(outlet)
     return outlet
   }
@@ -98,7 +98,19 @@ export class Outlets {
   }
 
   tell(plan: Plan, notice: Notice): void {
-    this.#notices.tell(plan, notice)
+    void this.#notices.tell(plan, notice)
+  }
+
+  /** How far it is, written down before this resolves. @throws as `OutletStore.record` */
+  async record(outlet: Outlet): Promise<void> {
+    const change = outlet.change()
+    try {
+      await this.#options.store.record([change])
+    } catch (error) {
+      outlet.keep(change)
+      this.#recorder.changed(outlet)
+      throw error
+    }
   }
 
   /** What is under way has `patienceMs` to end; then everything is written down. */
@@ -110,17 +122,17 @@ export class Outlets {
     for (const outlet of this.#outlets.values()) outlet.close()
   }
 
-  #gap(outlet: Outlet): void {
+  async #gap(outlet: Outlet): Promise<boolean> {
     const { plan } = outlet
     if (plan.kind === 'webhook') {
-      this.#notices.tell(plan, { type: 'gap', cursor: this.#options.hub.cursor(outlet.watermark) })
-      return
+      return this.#notices.tell(plan, { type: 'gap', cursor: this.#options.hub.cursor(outlet.watermark) })
     }
     const now = this.#options.clock.monotonic()
-    if (now - (this.#warned.get(plan.id) ?? Number.NEGATIVE_INFINITY) < WARN_MS) return
+    if (now - (this.#warned.get(plan.id) ?? Number.NEGATIVE_INFINITY) < WARN_MS) return false
     this.#warned.set(plan.id, now)
     this.#options.warn(
       `${plan.id} missed events: they were given up, or the log did not have them any more; mcp-sse webhooks show ${plan.id} says more.`,
     )
+    return true
   }
 }

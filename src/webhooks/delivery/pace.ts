@@ -8,8 +8,9 @@ const SUSPENDED_AFTER = 14
 /** Short at first: one that fails half the time has four failures in a row every now and then. */
 const FIRST_REST_MS = 100
 const LONGEST_REST_MS = 5 * 60_000
-/** An answer that takes longer makes a receiver a slow one. */
-const SLOW_MS = 1000
+/** An answer that takes longer makes a receiver a slow one, until so many in a row were quick. */
+export const SLOW_MS = 1000
+const QUICK_AGAIN = 20
 /** What a receiver asks for by `Retry-After` counts up to this. */
 const LONGEST_ASKED_MS = 15 * 60_000
 
@@ -23,8 +24,12 @@ export class Pace {
   readonly #limit: number
   #most: number
   #streak = 0
+  /** Of which event all failures of the streak are; `undefined`: of several. */
+  #only: number | undefined
   #restUntil = 0
-  #slow = false
+  #askedUntil = 0
+  /** Quick answers before it counts as quick. */
+  #slow = 0
 
   /** @param limit under way at once, when all is well */
   constructor(limit: number, random: () => number) {
@@ -48,45 +53,53 @@ export class Pace {
 
   /** The last try failed, or took long. */
   get troubled(): boolean {
-    return this.#streak > 0 || this.#slow
+    return this.#streak > 0 || this.#slow > 0
   }
 
   /** How long the last try took. */
   tookMs(ms: number): void {
-    this.#slow = ms > SLOW_MS
+    this.#slow = ms > SLOW_MS ? QUICK_AGAIN : Math.max(0, this.#slow - 1)
   }
 
-  /** Nothing is sent before this, milliseconds of the wall clock. */
+  /** What was tried is not tried again before this, monotonic milliseconds. */
   get restUntil(): number {
     return this.#restUntil
   }
 
+  /** The same of what was never tried: while only one event has failed, that may be the fault of the event. */
+  get newFrom(): number {
+    return this.#only === undefined ? this.#restUntil : this.#askedUntil
+  }
+
   succeeded(): void {
-    this.#streak = 0
-    this.#restUntil = 0
+    this.answered()
     this.#most = Math.min(this.#limit, this.#most + 1)
   }
 
   /** It is there and refuses what it was sent: no reason to slow down. */
   answered(): void {
     this.#streak = 0
+    this.#only = undefined
     this.#restUntil = 0
+    this.#askedUntil = 0
   }
 
-  /** @param askedMs of `Retry-After` */
-  failed(now: number, askedMs = 0): void {
+  /** @param offset of the event @param now monotonic @param askedMs of `Retry-After` */
+  failed(offset: number, now: number, askedMs = 0): void {
+    this.#only = this.#streak === 0 || this.#only === offset ? offset : undefined
     this.#streak++
     this.#most = Math.max(1, Math.floor(this.#most / 2))
     const beyond = this.#streak - RESTS_AFTER
     const restMs = beyond < 0 ? 0 : Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** Math.min(beyond, 20))
-    const waitMs = Math.max(jittered(restMs, this.#random), Math.min(askedMs, LONGEST_ASKED_MS))
-    this.#restUntil = Math.max(this.#restUntil, now + waitMs)
+    this.#askedUntil = Math.max(this.#askedUntil, now + Math.min(askedMs, LONGEST_ASKED_MS))
+    this.#restUntil = Math.max(this.#restUntil, this.#askedUntil, now + jittered(restMs, this.#random))
   }
 
   /** Somebody says that it is worth a try again. The next one decides. */
   revive(): void {
     if (this.resting) this.#streak = RESTS_AFTER - 1
     this.#restUntil = 0
+    this.#askedUntil = 0
   }
 }
 

@@ -15,6 +15,8 @@ const progress = z.object({
   lastDeliveryAt: z.number().nullable(),
   lastError: z.enum(failures).nullable(),
   failedSince: z.number().nullable(),
+  /** Something it was to be sent is missing, and it was not told so yet. */
+  gapOwed: z.boolean(),
 })
 
 /** How far one outlet is, as it is stored. */
@@ -30,6 +32,7 @@ export function newProgress(cursor: string): Progress {
     lastDeliveryAt: null,
     lastError: null,
     failedSince: null,
+    gapOwed: false,
   }
 }
 

@@ -1,6 +1,6 @@
 import type { WaitingDelivery } from '../../core/outlet-store.ts'
 
-/** Deliveries of one outlet that were tried and wait for another attempt, by their offset. */
+/** Deliveries of one outlet that were tried and wait for another attempt, by their offset; `dueAt` is monotonic here. */
 export class WaitingRoom {
   readonly #waiting = new Map<number, WaitingDelivery>()
   /** Being tried right now. */
@@ -32,7 +32,7 @@ export class WaitingRoom {
     return this.#waiting.delete(offset)
   }
 
-  /** When the next one is due, milliseconds of the wall clock; infinity: never. */
+  /** When the next one is due, monotonic milliseconds; infinity: never. */
   get nextDue(): number {
     if (this.#earliest === undefined) {
       this.#earliest = Number.POSITIVE_INFINITY

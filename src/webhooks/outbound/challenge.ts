@@ -22,6 +22,10 @@ export interface ChallengesOptions {
   /** To one host, of one principal and of all; default 30 and 120. */
   perMinuteOfPrincipal?: number
   perMinute?: number
+  /** Of one principal, to whatever host, that neither need nor count as those of all; default 3. */
+  ownPerMinute?: number
+  /** To one host, those included; default 600. */
+  perMinuteInAll?: number
 }
 
 /** One callback that is to prove that it wants what it will be sent. */
@@ -56,6 +60,10 @@ export class Challenges {
   readonly #atOnceOfPrincipal: number
   readonly #ofPrincipal: AttemptRate
   readonly #ofHost: AttemptRate
+  /** What others cannot use up: a few principals would keep everybody from verifying at a host that many share. */
+  readonly #own: AttemptRate
+  /** The host's protection from a hub with many principals. */
+  readonly #inAll: AttemptRate
   readonly #underWay = new Map<string, number>()
   #running = 0
 
@@ -68,6 +76,8 @@ export class Challenges {
       new AttemptRate({ perMinute, monotonic: () => options.clock.monotonic(), keys: MAX_KEYS })
     this.#ofPrincipal = rate(options.perMinuteOfPrincipal ?? 30)
     this.#ofHost = rate(options.perMinute ?? 120)
+    this.#own = rate(options.ownPerMinute ?? 3)
+    this.#inAll = rate(options.perMinuteInAll ?? 600)
   }
 
   /** @throws CallbackRefusal when it is not proven; HubError `rate-limited` when nothing was asked */
@@ -93,10 +103,14 @@ export class Challenges {
     }
     // A principal may have any text for a name; a host has no white space.
     const key = `${host} ${principal}`
-    const wait = Math.max(this.#ofPrincipal.waitMs(key), this.#ofHost.waitMs(host))
+    const own = this.#own.waitMs(principal)
+    const either = Math.min(own, this.#ofHost.waitMs(host))
+    const wait = Math.max(this.#ofPrincipal.waitMs(key), this.#inAll.waitMs(host), either)
     if (wait > 0) throw tooMany('This callback host was asked to verify too often', wait)
     this.#ofPrincipal.take(key)
-    this.#ofHost.take(host)
+    this.#inAll.take(host)
+    if (own === 0) this.#own.take(principal)
+    else this.#ofHost.take(host)
   }
 
   async #ask({ url, rule, id, keys, signal }: Challenge): Promise<Failure | undefined> {

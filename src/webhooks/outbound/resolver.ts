@@ -1,3 +1,4 @@
+import { Turns } from '../../core/turns.ts'
 import { addressOf, isLoopbackAddress, mayConnect } from './address-rule.ts'
 import { isLocalhost } from './loopback-host.ts'
 import type { AddressRule } from './outcome.ts'
@@ -7,14 +8,16 @@ export type LookUp = (name: string) => Promise<readonly string[]>
 
 /** An answer serves for so long: one burst to one receiver asks once, and a name that was changed counts at once. */
 const REUSE_MS = 1000
-/** Look-ups that hang are forgotten after this; whoever waits for them has a deadline of its own, mostly a nearer one. */
+/** Look-ups that hang are given up after this; whoever waits for them has a deadline of its own, mostly a nearer one. */
 const LOOK_UP_MS = 10_000
-const MAX_NAMES = 1000
+const MOST_ANSWERS = 1000
+const MOST_AT_ONCE = 1000
+const MOST_IN_LINE = 1000
 
 const LOOPBACK = ['127.0.0.1', '::1'] as const
 
 interface Answer {
-  addresses: Promise<readonly string[]>
+  addresses: readonly string[]
   /** Monotonic milliseconds until which it serves. */
   until: number
 }
@@ -23,8 +26,12 @@ export interface ResolverOptions {
   lookUp?: LookUp
   /** Monotonic milliseconds. */
   monotonic?: () => number
-  /** Asked for at once and remembered; default 1,000. */
-  names?: number
+  /** Answers remembered, look-ups under way and names that wait for one of these to end; default 1,000 each. */
+  answers?: number
+  atOnce?: number
+  inLine?: number
+  /** What one look-up has; default 10,000. */
+  lookUpMs?: number
 }
 
 /**
@@ -34,23 +41,34 @@ export interface ResolverOptions {
 export class Resolver {
   readonly #lookUp: LookUp
   readonly #monotonic: () => number
-  readonly #most: number
-  /** In the order in which they were asked for. */
+  readonly #mostAnswers: number
+  readonly #mostAsked: number
+  readonly #lookUpMs: number
+  readonly #turns: Turns
+  /** The oldest first. */
   readonly #answers = new Map<string, Answer>()
+  /** Under way and in line. */
+  readonly #asked = new Map<string, Promise<readonly string[]>>()
 
-  constructor({ lookUp = systemLookUp, monotonic = () => performance.now(), names = MAX_NAMES }: ResolverOptions = {}) {
-    this.#lookUp = lookUp
-    this.#monotonic = monotonic
-    this.#most = names
+  constructor(options: ResolverOptions = {}) {
+    const { answers = MOST_ANSWERS, atOnce = MOST_AT_ONCE, inLine = MOST_IN_LINE } = options
+    this.#lookUp = options.lookUp ?? systemLookUp
+    this.#monotonic = options.monotonic ?? (() => performance.now())
+    this.#lookUpMs = options.lookUpMs ?? LOOK_UP_MS
+    this.#mostAnswers = answers
+    this.#mostAsked = atOnce + inLine
+    this.#turns = new Turns(atOnce)
   }
 
+  /** Names it remembers or asks for. */
   get size(): number {
-    return this.#answers.size
+    return this.#answers.size + this.#asked.size
   }
 
   /**
-   * In the order of the resolver. None: the name is not found, or an address of it is not allowed, or too many look-ups
-   * are under way; the caller cannot tell which. Loopback is for who says so: `localhost` and loopback addresses in the
+   * In the order of the resolver. None: the name is not found in time, or an address of it is not allowed, or even the
+   * line for look-ups is full; the caller cannot tell which. May wait in that line longer than the caller likes, who has
+   * to have a deadline. Loopback is for who says so: `localhost` and loopback addresses in the
    * URL, and names only where the operator wrote it (`private`), since a stranger's name may be anything a moment later.
    * @param hostname of a parsed URL
    */
@@ -66,33 +84,38 @@ export class Resolver {
   }
 
   #found(name: string): Promise<readonly string[]> {
-    const now = this.#monotonic()
-    const known = this.#answers.get(name)
-    if (known && now < known.until) return known.addresses
-    this.#answers.delete(name)
-    if (!this.#makeRoom(now)) return Promise.resolve([])
-    const answer: Answer = { addresses: this.#ask(name), until: now + LOOK_UP_MS }
-    this.#answers.set(name, answer)
-    void answer.addresses.then(() => {
-      answer.until = Math.min(answer.until, this.#monotonic() + REUSE_MS)
-    })
-    return answer.addresses
+    const asked = this.#asked.get(name)
+    if (asked) return asked
+    const answer = this.#answers.get(name)
+    if (answer && this.#monotonic() < answer.until) return Promise.resolve(answer.addresses)
+    if (this.#asked.size >= this.#mostAsked) return Promise.resolve([])
+    const asking = this.#turns.take(() => this.#ask(name)).then((addresses) => this.#remember(name, addresses))
+    this.#asked.set(name, asking)
+    return asking
   }
 
   /** Never rejects: a name that cannot be looked up is one without addresses. */
   async #ask(name: string): Promise<readonly string[]> {
+    const { promise: late, resolve } = Promise.withResolvers<readonly string[]>()
+    const timer = setTimeout(resolve, this.#lookUpMs, [])
     try {
-      return [...new Set(await this.#lookUp(name))]
+      return [...new Set(await Promise.race([this.#lookUp(name), late]))]
     } catch {
       return []
+    } finally {
+      clearTimeout(timer)
     }
   }
 
-  /** @returns whether there is room: not while as many look-ups as it has place for are under way or fresh */
-  #makeRoom(now: number): boolean {
-    if (this.#answers.size < this.#most) return true
-    for (const [name, { until }] of this.#answers) if (until <= now) this.#answers.delete(name)
-    return this.#answers.size < this.#most
+  #remember(name: string, addresses: readonly string[]): readonly string[] {
+    this.#asked.delete(name)
+    this.#answers.delete(name)
+    this.#answers.set(name, { addresses, until: this.#monotonic() + REUSE_MS })
+    for (const oldest of this.#answers.keys()) {
+      if (this.#answers.size <= this.#mostAnswers) break
+      this.#answers.delete(oldest)
+    }
+    return addresses
   }
 }
 

@@ -2,32 +2,29 @@ import type { Clock } from '../../core/clock.ts'
 import { HubError } from '../../core/errors.ts'
 import type { Hub } from '../../core/hub.ts'
 import type { OutletStore, StoredOutlet } from '../../core/outlet-store.ts'
-import type { Outlet } from '../delivery/outlet.ts'
+import type { Principal } from '../../core/principal.ts'
 import type { Outlets } from '../delivery/outlets.ts'
-import { newProgress, parseProgress } from '../delivery/progress.ts'
+import { parseProgress } from '../delivery/progress.ts'
 import { callbackUrl } from '../outbound/callback-url.ts'
 import type { Challenges } from '../outbound/challenge.ts'
 import type { AddressRule } from '../outbound/outcome.ts'
 import type { Plan } from '../plan.ts'
-import { openSecret, sealSecret } from '../secret/sealed-secret.ts'
+import { openSecret } from '../secret/sealed-secret.ts'
 import { webhookSecret } from '../secret/webhook-secret.ts'
-import type {
-  Chosen,
-  DeliveryStatus,
-  GrantedSubscription,
-  SubscriptionKey,
-  SubscriptionRequest,
-} from '../subscription-request.ts'
-import { beginningOf } from './beginning.ts'
-import { type Definition, parseDefinition, storedPrincipal } from './definition.ts'
+import type { Chosen, GrantedSubscription, SubscriptionKey, SubscriptionRequest } from '../subscription-request.ts'
+import { type Definition, parseDefinition } from './definition.ts'
 import { Entries, type Entry } from './entries.ts'
 import { subscriptionId } from './identity.ts'
-import { type Judges, judge } from './judgement.ts'
-import { endOf } from './lifetime.ts'
+import type { Judges } from './judgement.ts'
+import { isStill, keysAfter, type Prepared, prepare } from './prepared.ts'
 import type { WebhookLimits } from './quota.ts'
+import { Reviews } from './reviews.ts'
+import { Rows } from './rows.ts'
+import { statusOf } from './status.ts'
 import { Turns } from './turns.ts'
+import { Unsaved } from './unsaved.ts'
 import { VerifiedCallbacks } from './verified-callbacks.ts'
-import { type Keys, webhookPlan } from './webhook-plan.ts'
+import { type Keys, NOTHING, webhookPlan } from './webhook-plan.ts'
 
 export interface SubscriptionsOptions extends Judges {
   hub: Pick<Hub, 'cursor' | 'log'>
@@ -44,33 +41,55 @@ export interface SubscriptionsOptions extends Judges {
   report: (error: unknown) => void
 }
 
-/** Both secrets sign for so long after one was replaced: receivers take it over when they get to it. */
-const ROTATION_MS = 300_000
 const SWEEP_MS = 1000
-const REVIEW_MS = 60_000
+/** Restored in one go: each is about 0.15 ms of work. */
+const AT_ONCE = 50
+
+/** One that is being made. */
+interface Making {
+  /** An end that comes meanwhile counts. */
+  ended: boolean
+  /** Takes a place that no entry takes. */
+  counted: boolean
+  /** Nobody else is to judge it, or find its time over, until it is written. */
+  writing: boolean
+}
 
 /** Webhook subscriptions of MCP Events: who made them, until when, and what they are sent. */
 export class Subscriptions {
   readonly #options: SubscriptionsOptions
   readonly #entries: Entries
+  readonly #rows: Rows
+  readonly #reviews: Reviews
   readonly #verified: VerifiedCallbacks
   readonly #turns = new Turns()
-  /** Being made now; an end that comes meanwhile counts. */
-  readonly #making = new Map<string, { ended: boolean }>()
-  /** It could not be asked whether their principals still count. */
-  readonly #unjudged = new Set<string>()
-  readonly #undo: (() => void)[]
+  readonly #making = new Map<string, Making>()
+  readonly #unsaved: Unsaved
+  readonly #undo: () => void
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options
-    const { clock, limits, store, report } = options
+    const { clock, limits, store } = options
     this.#entries = new Entries(limits)
     const inUse = this.#entries.isCallback.bind(this.#entries)
-    this.#verified = new VerifiedCallbacks({ clock, store, inUse })
-    this.#undo = [
-      clock.every(SWEEP_MS, () => void this.#sweep().catch(report)),
-      clock.every(REVIEW_MS, () => void this.#reviewSome([...this.#unjudged]).catch(report)),
-    ]
+    this.#verified = new VerifiedCallbacks({ clock, store, inUse, report: options.report })
+    this.#rows = new Rows({ ...options, quota: this.#entries.quota })
+    this.#unsaved = new Unsaved((id) => this.#saveOne(id))
+    this.#reviews = new Reviews({
+      ...options,
+      entries: this.#entries,
+      isBusy: (id) => this.#isBusy(id),
+      stands: (id, entry, { definition, chosen }) => {
+        if (definition !== entry.definition) this.#unsaved.add(id)
+        entry.definition = definition
+        entry.outlet.replan(this.#plan(id, definition, chosen, entry.keys))
+      },
+      ended: (ended) => {
+        this.#end(ended)
+        for (const { entry, judgement } of ended) options.outlets.tell(entry.outlet.plan, judgement.notice)
+      },
+    })
+    this.#undo = clock.every(SWEEP_MS, () => this.#sweep())
   }
 
   get(id: string): Readonly<Pick<Entry, 'definition'>> | undefined {
@@ -82,15 +101,14 @@ export class Subscriptions {
     const { principal, url: text, name, arguments: args } = request
     const id = subscriptionId({ principal: principal.id, url: text, name, arguments: args })
     return this.#turns.run(id, async () => {
-      const making = { ended: false }
+      const making: Making = { ended: false, counted: false, writing: false }
       this.#making.set(id, making)
-      const isNew = !this.#entries.get(id)
-      if (isNew) this.#entries.quota.take(principal)
       try {
+        this.#takePlace(id, making, principal)
         return await this.#make(id, request, making)
       } finally {
         this.#making.delete(id)
-        if (isNew) this.#entries.quota.give(principal.id)
+        if (making.counted) this.#entries.quota.give(principal.id)
       }
     })
   }
@@ -101,180 +119,172 @@ export class Subscriptions {
     const making = this.#making.get(id)
     if (making) making.ended = true
     const entry = this.#entries.get(id)
+    if (!entry && !making && !this.#rows.isLeft(id)) return false
     if (entry) this.#drop(id, entry)
-    if (entry || making) await this.#options.store.remove([id])
-    return entry !== undefined || making !== undefined
+    await this.#rows.remove([{ id, principal: key.principal }])
+    return true
   }
 
-  /** Those of before the start. */
+  /** Those of before the start. Nobody is asked about them: who cannot be known yet is judged after it. */
   async restore(stored: readonly StoredOutlet[]): Promise<void> {
-    const gone: string[] = []
-    for (const outlet of stored) {
-      const kept = await this.#restoreOne(outlet).catch((error: unknown) => {
+    const { clock, warn, report } = this.#options
+    const gone: { id: string; principal: string }[] = []
+    for (const [index, outlet] of stored.entries()) {
+      if (index > 0 && index % AT_ONCE === 0) await clock.yield()
+      try {
+        const definition = parseDefinition(outlet.definition)
+        if (!this.#restoreOne(outlet, definition)) gone.push({ id: outlet.id, principal: definition.principal.id })
+      } catch (error) {
         // Left as it is: another version, or the key of another backup, may know what to do with it.
-        this.#options.warn(`${outlet.id} is not sent anything: ${error instanceof HubError ? error.message : error}`)
-        return true
-      })
-      if (!kept) gone.push(outlet.id)
+        warn(`${outlet.id} is not sent anything: ${error instanceof HubError ? error.message : error}`)
+      }
     }
-    if (gone.length > 0) await this.#options.store.remove(gone)
+    await this.#rows.remove(gone).catch(report)
+    await this.#unsaved.save()
   }
 
   /** After a reload: some principals may do less, or are nobody any more. */
   async reconsider(): Promise<void> {
-    await this.#reviewSome(this.#entries.ids)
+    await this.#reviews.all()
+    await this.#unsaved.save()
   }
 
   close(): void {
-    for (const undo of this.#undo) undo()
+    this.#undo()
+    this.#verified.close()
+    this.#reviews.close()
+    this.#rows.close()
   }
 
-  async #make(id: string, request: SubscriptionRequest, making: { ended: boolean }): Promise<GrantedSubscription> {
-    const { clock, store, challenges, rule, sealKey, outlets } = this.#options
-    const { url: text, name, arguments: args, numbers, signal } = request
+  async #make(id: string, request: SubscriptionRequest, making: Making): Promise<GrantedSubscription> {
+    const { clock, challenges, rule } = this.#options
+    const { url: text, signal } = request
     const url = callbackUrl(text, rule, '/delivery/url')
     const key = webhookSecret(request.secret, '/delivery/secret')
-    const keys = this.#keysAfter(this.#entries.get(id)?.keys, key, clock.now())
+    const keys = keysAfter(this.#entries.get(id)?.keys, key, clock.now())
     if (!this.#verified.covers(request.principal.id, text)) {
       const signing = [keys.key, ...(keys.previous ? [keys.previous.key] : [])]
       await challenges.prove({ url, rule, id, keys: signing, principal: request.principal.id, signal })
       await this.#verified.add(request.principal.id, text)
     }
-    const principal = await this.#options.standing(request.principal)
-    if (!principal) throw new HubError('forbidden', 'This credential counts no more; ask with another one.')
-    const chosen = this.#options.choose(name, args, principal.grants)
-    if (!chosen) throw new HubError('not-found', 'There is no event type with this name any more.')
-    const start = await beginningOf(request, chosen.filter, this.#options)
-    if (making.ended || signal.aborted) throw endedMeanwhile()
-    const now = clock.now()
-    const definition: Definition = {
-      principal: storedPrincipal(principal),
-      url: text,
-      name,
-      arguments: { ...args },
-      secret: sealSecret(keys.key, sealKey, id),
-      previous: keys.previous
-        ? { secret: sealSecret(keys.previous.key, sealKey, id), until: keys.previous.until }
-        : null,
-      expires: endOf(request.ttlMs, now, { expires: principal.expires, durable: store.durable }),
-      numbers,
-      promises: [...chosen.promises],
-    }
-    const plan = this.#plan(id, definition, chosen, keys)
-    const before = this.#entries.get(id)
-    const progress = newProgress(start.cursor)
-    const progressText = before?.outlet.progressText ?? JSON.stringify(progress)
-    await store.put({ id, definition: JSON.stringify(definition), progress: progressText })
-    // What ended it was removed from the store after this was put there.
-    if (making.ended) throw endedMeanwhile()
-    if (!before || before.outlet.closed) {
-      this.#entries.add(id, { definition, keys, outlet: outlets.add(plan, progress, []) })
-      return {
-        id,
-        refreshBefore: definition.expires,
-        cursor: start.cursor,
-        truncated: start.truncated,
-        status: undefined,
+    let isWritten = false
+    try {
+      for (;;) {
+        const prepared = await prepare(id, request, { ...this.#options, keys })
+        if (making.ended || signal.aborted) throw endedMeanwhile()
+        this.#takePlace(id, making, request.principal)
+        making.writing = true
+        await this.#write(id, prepared)
+        isWritten = true
+        making.writing = false
+        // What ended it was removed from the store after this was put there.
+        if (making.ended) throw endedMeanwhile()
+        // Nothing comes between this and its beginning; a reload may have come before.
+        if (isStill(request.principal, prepared.definition, this.#options)) return this.#begin(id, prepared)
       }
+    } catch (error) {
+      making.writing = false
+      await this.#takeBack(id, request.principal, isWritten).catch(this.#options.report)
+      throw error
+    }
+  }
+
+  async #write(id: string, { definition, progress }: Prepared): Promise<void> {
+    const before = this.#entries.get(id)
+    if (before) await this.#rows.replace(id, definition, before.outlet)
+    else await this.#rows.add(id, definition, progress)
+  }
+
+  #begin(id: string, { definition, keys, chosen, start, progress }: Prepared): GrantedSubscription {
+    const { outlets, hub } = this.#options
+    const plan = this.#plan(id, definition, chosen, keys)
+    const refreshBefore = definition.expires
+    const before = this.#entries.get(id)
+    // What was to be saved, or judged, was one of before.
+    this.#unsaved.delete(id)
+    this.#reviews.forget(id)
+    if (!before) {
+      this.#entries.add(id, { definition, keys, outlet: outlets.add(plan, progress, []) })
+      return { id, refreshBefore, ...start, status: undefined }
     }
     before.definition = definition
     before.keys = keys
     const status = statusOf(before.outlet)
     before.outlet.replan(plan)
-    before.outlet.revive(now)
-    const cursor = this.#options.hub.cursor(before.outlet.watermark)
-    return { id, refreshBefore: definition.expires, cursor, truncated: false, status }
+    before.outlet.revive()
+    return { id, refreshBefore, cursor: hub.cursor(before.outlet.watermark), truncated: false, status }
   }
 
-  #keysAfter(before: Keys | undefined, key: Uint8Array, now: number): Keys {
-    if (!before) return { key, previous: undefined }
-    if (Buffer.from(key).equals(before.key)) return before
-    return { key, previous: { key: before.key, until: now + ROTATION_MS } }
+  /** It came to nothing: one that was there goes on as it was, unless a reload that came meanwhile ends it. */
+  async #takeBack(id: string, principal: Principal, isWritten: boolean): Promise<void> {
+    this.#reviews.one(id)
+    if (!isWritten) return
+    if (this.#entries.get(id)) this.#unsaved.add(id)
+    else await this.#rows.remove([{ id, principal: principal.id }])
+    await this.#unsaved.save()
   }
 
-  async #restoreOne({ id, definition: text, progress, waiting }: StoredOutlet): Promise<boolean> {
+  /** @throws QuotaRefusal */
+  #takePlace(id: string, making: Making, principal: Principal): void {
+    if (making.counted || this.#entries.get(id)) return
+    this.#entries.quota.take(principal)
+    making.counted = true
+  }
+
+  /** @returns whether it goes on */
+  #restoreOne({ id, progress, waiting }: StoredOutlet, stored: Definition): boolean {
     const { clock, sealKey, outlets } = this.#options
-    const definition = parseDefinition(text)
-    if (definition.expires !== null && definition.expires <= clock.now()) return false
-    const { previous } = definition
+    if (stored.expires !== null && stored.expires <= clock.now()) return false
+    const { previous } = stored
     const keys: Keys = {
-      key: openSecret(definition.secret, sealKey, id),
+      key: openSecret(stored.secret, sealKey, id),
       previous: previous ? { key: openSecret(previous.secret, sealKey, id), until: previous.until } : undefined,
     }
-    const judgement = await this.#judge(id, definition)
-    const chosen = judgement.kind === 'stands' ? judgement.chosen : undefined
-    // Its end is told where it goes, so that needs a plan too.
-    if (!chosen) {
-      const plan = this.#plan(id, definition, NOTHING, keys)
-      if (judgement.kind === 'ended') outlets.tell(plan, judgement.notice)
+    const judgement = this.#reviews.judge(id, stored)
+    if (judgement.kind === 'ended') {
+      // Its end is told where it goes, so that needs a plan too.
+      outlets.tell(this.#plan(id, stored, NOTHING, keys), judgement.notice)
       return false
     }
+    const { definition, chosen } = judgement
+    if (definition !== stored) this.#unsaved.add(id)
     const plan = this.#plan(id, definition, chosen, keys)
     this.#entries.add(id, { definition, keys, outlet: outlets.add(plan, parseProgress(progress), waiting) })
     return true
   }
 
-  /** While it cannot be asked whether the principal counts, it does as when it was asked last. */
-  async #judge(id: string, definition: Definition) {
-    this.#unjudged.delete(id)
-    try {
-      return await judge(definition, this.#options)
-    } catch (error) {
-      if (!(error instanceof HubError) || error.code !== 'issuer-unavailable') throw error
-      this.#unjudged.add(id)
-      return judge(definition, { ...this.#options, standing: async (principal) => principal })
-    }
+  async #saveOne(id: string): Promise<void> {
+    const entry = this.#entries.get(id)
+    if (!entry || this.#isBusy(id)) return
+    await this.#rows.replace(id, entry.definition, entry.outlet).catch(this.#options.report)
   }
 
-  async #reviewSome(ids: readonly string[]): Promise<void> {
-    for (const id of ids) {
-      const entry = this.#entries.get(id)
-      if (!entry) continue
-      const { definition } = entry
-      const judgement = await this.#judge(id, definition)
-      // It was made again, or ended, while that was asked.
-      if (this.#entries.get(id) !== entry || entry.definition !== definition) continue
-      if (judgement.kind === 'stands') {
-        entry.outlet.replan(this.#plan(id, definition, judgement.chosen, entry.keys))
-        continue
-      }
-      this.#drop(id, entry)
-      this.#options.outlets.tell(entry.outlet.plan, judgement.notice)
-      await this.#options.store.remove([id])
-    }
+  #sweep(): void {
+    const over = this.#entries.over(this.#options.clock.now()).filter(([id]) => !this.#isBusy(id))
+    if (over.length > 0) this.#end(over.map(([id, entry]) => ({ id, entry })))
+    void this.#unsaved.save()
   }
 
-  async #sweep(): Promise<void> {
-    const now = this.#options.clock.now()
-    const over = this.#entries.over(now)
-    for (const [id, entry] of over) this.#drop(id, entry)
-    if (over.length > 0) await this.#options.store.remove(over.map(([id]) => id))
+  #isBusy(id: string): boolean {
+    return this.#making.get(id)?.writing === true
   }
 
   #plan(id: string, { principal, url }: Definition, chosen: Chosen, keys: Keys): Plan {
     return webhookPlan({ id, owner: principal.id, url: new URL(url), rule: this.#options.rule, chosen, keys })
   }
 
+  /** All of them at once, whatever becomes of their rows. */
+  #end(ended: readonly { id: string; entry: Entry }[]): void {
+    for (const { id, entry } of ended) this.#drop(id, entry)
+    const rows = ended.map(({ id, entry }) => ({ id, principal: entry.definition.principal.id }))
+    void this.#rows.remove(rows).catch(this.#options.report)
+  }
+
   #drop(id: string, entry: Entry): void {
     this.#entries.delete(id, entry)
-    this.#unjudged.delete(id)
+    this.#unsaved.delete(id)
+    this.#reviews.forget(id)
     this.#options.outlets.remove(entry.outlet)
-  }
-}
-
-/** What is told of its end is sent something and wants nothing. */
-const NOTHING: Chosen = {
-  filter: { patterns: [], types: [], key: '' },
-  occurrence: () => undefined,
-  promises: [],
-}
-
-function statusOf({ state, progress }: Outlet): DeliveryStatus {
-  return {
-    active: state === 'active',
-    lastDeliveryAt: progress.lastDeliveryAt ?? undefined,
-    lastError: progress.lastError,
-    failedSince: progress.failedSince ?? undefined,
   }
 }
 

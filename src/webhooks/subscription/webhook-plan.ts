@@ -21,6 +21,13 @@ export interface WebhookPlanOptions {
   keys: Keys
 }
 
+/** What is told of its end is sent something and wants nothing. */
+export const NOTHING: Chosen = {
+  filter: { patterns: [], types: [], key: '' },
+  occurrence: () => undefined,
+  promises: [],
+}
+
 /** What one subscription is sent (SEP-3415: the occurrence, and the watermark as its cursor). */
 export function webhookPlan({ id, owner, url, rule, chosen, keys }: WebhookPlanOptions): Plan {
   const headers = { 'content-type': 'application/json', 'x-mcp-subscription-id': id }

@@ -4,6 +4,7 @@ import { HubError } from '../../../src/core/errors.ts'
 import { JSON_WITHIN_MS } from '../../../src/mcp/outboxes.ts'
 import { failures } from '../../../src/webhooks/outbound/outcome.ts'
 import { CallbackRefusal, QuotaRefusal } from '../../../src/webhooks/refusals.ts'
+import { subscriptionId } from '../../../src/webhooks/subscription/identity.ts'
 import { keySettings, testKey } from '../../support/access.ts'
 import { eventTypesOf } from '../../support/event-types.ts'
 import { GRANTED, ScriptedDesk } from '../../support/scripted-desk.ts'
@@ -401,6 +402,47 @@ describe('who may have webhooks', () => {
       ['topic.event', { x: [] }],
     ])
   })
+})
+
+test('unsubscribing, too, refuses arguments of more than 16 KiB and a name that is no text, and asks no desk', async () => {
+  await serve()
+  // Of those that say the name in no header.
+  const { ask } = await EVERY_WAY.find(({ name }) => name !== '2026-07-28')!.connect(served.fetch)
+  const long = { topic: 'x'.repeat(16 * 1024) }
+  for (const [field, more] of Object.entries({ arguments: { arguments: long }, name: { name: 'a\ud800' } })) {
+    const { error } = await ask('events/unsubscribe', watch(more))
+    expect([error.code, error.data]).toEqual([-32602, { field }])
+  }
+  expect(desk.loaded).toBe(0)
+})
+
+describe('what has no canonical JSON', () => {
+  test.each(['events/subscribe', 'events/unsubscribe'])(
+    'is refused by %s, where it is, and not reported',
+    async (method) => {
+      const type = { name: 'build.finished', topic: 'builds/**', filters: { branch: '/branch' } }
+      const { ask } = await serve({ eventTypes: eventTypesOf(type).declared })
+      // What names a subscription is under test, not who keeps it.
+      desk.subscribes = ({ principal, ...key }) => ({
+        ...GRANTED,
+        id: subscriptionId({ ...key, principal: principal.id }),
+      })
+      desk.unsubscribes = (key) => subscriptionId(key) !== ''
+      const asking = (branch: string, url = URL) => ({
+        name: type.name,
+        arguments: { branch },
+        delivery: { ...delivery, url },
+      })
+      expect((await ask(method, asking('main'))).error).toBeUndefined()
+      for (const [field, params] of [
+        ['arguments', asking('\ud800')],
+        ['delivery.url', asking('main', 'https://hooks.example.net/\udfff')],
+      ] as const) {
+        const { error } = await ask(method, params)
+        expect([error.code, error.data]).toEqual([-32602, { field }])
+      }
+    },
+  )
 })
 
 describe('a hub without webhooks', () => {

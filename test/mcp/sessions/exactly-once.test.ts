@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import type { JSONRPCMessage } from '@modelcontextprotocol/server'
 import fc from 'fast-check'
+import { Counts } from '../../../src/core/counts.ts'
 import { LOCAL } from '../../../src/core/principal.ts'
 import { systemClock } from '../../../src/daemon/clock.ts'
 import { ResumeRoom } from '../../../src/mcp/eras/sessions/resume-store.ts'
@@ -33,6 +34,7 @@ beforeEach(() => {
   outboxes = new Outboxes({ hub: { occupy: () => () => {} }, clock: systemClock, limits: testMcpLimits })
   const plan = {
     catalogue: { name: '', title: '', version: '', instructions: '', tools: [], resources: [], prompts: [] },
+    calls: new Counts<[string, string]>(),
     report: (error: unknown) => {
       throw error
     },

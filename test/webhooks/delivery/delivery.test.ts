@@ -327,12 +327,12 @@ test('a receiver that fails half the time gets nearly everything at once, and th
   await hub.subscribe(callback.url())
   await hub.publish('t', ...Array.from({ length: 400 }, (_, index) => index))
   const began = clock.now()
-  const [settled] = await until('all', async () => {
+  await until('all', () => {
     clock.pass(1000)
     const [outlet] = hub.webhooks.list()
-    return outlet!.delivered + outlet!.abandoned === 400 && [outlet!]
+    return outlet!.delivered + outlet!.abandoned === 400
   })
-  expect(settled!.abandoned).toBeLessThan(30)
+  expect(hub.webhooks.list()[0]!.abandoned).toBeLessThan(30)
   // By the clock that only this test moves: the pauses of five attempts, and little besides.
   expect(clock.now() - began).toBeLessThan(700_000)
 })

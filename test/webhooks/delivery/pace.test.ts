@@ -8,7 +8,7 @@ test('each failure halves how many may be under way, down to one; each success l
   const of = pace()
   const seen: number[] = []
   for (let failure = 0; failure < 5; failure++) {
-    of.failed(0)
+    of.failed(failure, 0)
     seen.push(of.most)
   }
   expect(seen).toEqual([4, 2, 1, 1, 1])
@@ -20,7 +20,7 @@ test('one that takes nothing rests ever longer, at most five minutes, and not at
   const of = pace()
   const rests: number[] = []
   for (let failure = 0; failure < 20; failure++) {
-    of.failed(0)
+    of.failed(failure, 0)
     rests.push(of.restUntil)
   }
   expect(rests.slice(0, 6)).toEqual([0, 0, 0, 100, 200, 400])
@@ -32,22 +32,22 @@ test('one that takes nothing rests ever longer, at most five minutes, and not at
 
 test('an answer that refuses one event is no reason to slow down', () => {
   const of = pace()
-  for (let failure = 0; failure < 3; failure++) of.failed(0)
+  for (let failure = 0; failure < 3; failure++) of.failed(failure, 0)
   of.answered()
   expect([of.troubled, of.resting, of.restUntil]).toEqual([false, false, 0])
 })
 
 test('what a receiver asks for counts, up to a quarter of an hour', () => {
   const of = pace()
-  of.failed(0, 60_000)
+  of.failed(1, 0, 60_000)
   expect(of.restUntil).toBe(60_000)
-  of.failed(0, 86_400_000)
+  of.failed(2, 0, 86_400_000)
   expect(of.restUntil).toBe(900_000)
 })
 
 test('an event that comes alone has more attempts than it takes to find out that its receiver is down', () => {
   const of = pace()
-  for (let attempt = 1; attempt < MOST_ATTEMPTS; attempt++) of.failed(0)
+  for (let attempt = 1; attempt < MOST_ATTEMPTS; attempt++) of.failed(1, 0)
   expect(of.resting).toBe(true)
 })
 

@@ -186,21 +186,60 @@ describe('in a minute', () => {
     expect(receiver.asked).toHaveLength(32)
   })
 
-  test('all principals ask one host 120 times, whatever the port', async () => {
-    const { clock, challenges: under } = challenges(new Receiver())
-    for (let turn = 0; turn < 120; turn++) {
-      await under.prove(
-        challenge({ principal: `key:${turn}`, url: new URL(`https://hooks.example.net:${1000 + turn}/`) }),
-      )
-    }
-    const late = challenge({ principal: 'key:late' })
-    expect(await refusal(under.prove(late))).toMatchObject({ code: 'rate-limited', retryAfterMs: 500 })
+  test('all principals ask one host 120 times beyond their own, whatever the port', async () => {
+    const { clock, challenges: under } = challenges(new Receiver(), { ownPerMinute: 1 })
+    const asked = (turn: number, of: string) =>
+      under.prove(challenge({ principal: of, url: new URL(`https://hooks.example.net:${1000 + turn}/`) }))
+    for (let turn = 0; turn < 240; turn++) await asked(turn, `key:${turn % 120}`)
+    const late = () => asked(0, 'key:0')
+    expect(await refusal(late())).toMatchObject({ code: 'rate-limited', retryAfterMs: 500 })
     clock.pass(500)
-    await under.prove(late)
+    await late()
+  })
+
+  test('five principals that ask for all they may keep nobody from the first three of a minute', async () => {
+    const receiver = new Receiver()
+    const { clock, challenges: under } = challenges(receiver)
+    for (let turn = 0; turn < 30 * 5; turn++) {
+      await under.prove(challenge({ principal: `key:evil-${turn % 5}` })).catch(() => {})
+    }
+    expect(receiver.asked).toHaveLength(120 + 5 * 3)
+    const good = () => under.prove(challenge({ principal: 'key:good' }))
+    for (let turn = 0; turn < 3; turn++) await good()
+    expect(await refusal(good())).toMatchObject({ code: 'rate-limited' })
+    clock.pass(20_000)
+    for (let turn = 0; turn < 40; turn++) {
+      await under.prove(challenge({ principal: `key:evil-${turn % 5}` })).catch(() => {})
+    }
+    await good()
+  })
+
+  test('the first three of a principal are so at all hosts together', async () => {
+    const { challenges: under } = challenges(new Receiver(), { perMinute: 1 })
+    const at = (host: string) => under.prove(challenge({ url: new URL(`https://${host}.example.net/`) }))
+    for (const host of ['a', 'b', 'c', 'd']) await at(host)
+    await under.prove(challenge({ principal: 'key:other', url: new URL('https://d.example.net/') }))
+    expect(await refusal(at('d'))).toMatchObject({ code: 'rate-limited' })
+    await at('a')
+  })
+
+  test('one that fails counts as well', async () => {
+    const { challenges: under } = challenges(new Receiver(() => answered('')), { perMinute: 1 })
+    for (let turn = 0; turn < 4; turn++) expect(await refusal(under.prove(challenge()))).toBeInstanceOf(CallbackRefusal)
+    expect(await refusal(under.prove(challenge()))).toMatchObject({ code: 'rate-limited' })
+  })
+
+  test('however many principals there are, one host is asked 600 times', async () => {
+    const { clock, challenges: under } = challenges(new Receiver())
+    for (let turn = 0; turn < 600; turn++) await under.prove(challenge({ principal: `key:${turn}` }))
+    const late = () => under.prove(challenge({ principal: 'key:late' }))
+    expect(await refusal(late())).toMatchObject({ code: 'rate-limited', retryAfterMs: 100 })
+    clock.pass(100)
+    await late()
   })
 
   test('what was refused counts for nothing', async () => {
-    const { clock, challenges: under } = challenges(new Receiver(), { perMinuteOfPrincipal: 1, perMinute: 2 })
+    const { clock, challenges: under } = challenges(new Receiver(), { perMinuteOfPrincipal: 1, perMinuteInAll: 2 })
     await under.prove(challenge())
     for (let turn = 0; turn < 10; turn++) await refusal(under.prove(challenge()))
     await under.prove(challenge({ principal: 'key:other' }))

@@ -1,17 +1,16 @@
 import { expect, test } from 'bun:test'
 import { type AddressRule, PUBLIC_ONLY } from '../../../src/webhooks/outbound/outcome.ts'
-import { Resolver } from '../../../src/webhooks/outbound/resolver.ts'
+import { Resolver, type ResolverOptions } from '../../../src/webhooks/outbound/resolver.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
 const LOOPBACK = { loopback: true, private: false }
 const EVERYTHING = { loopback: true, private: true }
 
-function scripted(answers: Record<string, readonly (readonly string[])[]>, names?: number) {
+function scripted(answers: Record<string, readonly (readonly string[])[]>) {
   const clock = new ManualClock()
   const asked: string[] = []
   const resolver = new Resolver({
     monotonic: () => clock.monotonic(),
-    ...(names !== undefined && { names }),
     lookUp: async (name) => {
       const turn = asked.filter((other) => other === name).length
       asked.push(name)
@@ -93,26 +92,75 @@ test("loopback callbacks are for localhost: a stranger's name that leads there i
   expect(await resolver.addresses('evil.example', EVERYTHING)).toEqual(['127.0.0.1'])
 })
 
-test('of names it remembers so many and no more: one more is refused until an answer is old', async () => {
-  const answers = Object.fromEntries(['a', 'b', 'c'].map((name) => [`${name}.example`, [['8.8.8.8']]]))
-  const { resolver, clock } = scripted(answers, 2)
-  await resolver.addresses('a.example', PUBLIC_ONLY)
-  await resolver.addresses('b.example', PUBLIC_ONLY)
-  expect(await resolver.addresses('c.example', PUBLIC_ONLY)).toEqual([])
-  expect(await resolver.addresses('a.example', PUBLIC_ONLY)).toEqual(['8.8.8.8'])
-  clock.pass(1000)
-  expect(await resolver.addresses('c.example', PUBLIC_ONLY)).toEqual(['8.8.8.8'])
-  expect(resolver.size).toBeLessThanOrEqual(2)
+/** Names of `held` are answered when they are told to be. */
+function holding(options: Pick<ResolverOptions, 'answers' | 'atOnce' | 'inLine' | 'lookUpMs'>, ...held: string[]) {
+  const asked: string[] = []
+  const release = new Map<string, () => void>()
+  const lookUp = (name: string) => {
+    asked.push(name)
+    if (!held.includes(name)) return Promise.resolve(['8.8.8.8'])
+    return new Promise<string[]>((resolve) => release.set(name, () => resolve(['8.8.8.8'])))
+  }
+  const resolver = new Resolver({ lookUp, monotonic: () => 0, ...options })
+  return { resolver, asked, release, ask: (name: string) => resolver.addresses(name, PUBLIC_ONLY) }
+}
+
+test('1,500 names within a second are all found, and 1,000 of them remembered', async () => {
+  const { resolver, ask } = holding({})
+  for (let index = 0; index < 1500; index++) expect(await ask(`h${index}.example`)).toEqual(['8.8.8.8'])
+  expect(resolver.size).toBe(1000)
 })
 
-test('a look-up that never ends keeps its place for ten seconds only', async () => {
-  const clock = new ManualClock()
-  let asked = 0
-  const lookUp = () => (++asked === 1 ? new Promise<string[]>(() => {}) : Promise.resolve(['8.8.8.8']))
-  const resolver = new Resolver({ monotonic: () => clock.monotonic(), lookUp })
-  void resolver.addresses('silent.example', PUBLIC_ONLY)
-  clock.pass(10_000)
-  expect(await resolver.addresses('silent.example', PUBLIC_ONLY)).toEqual(['8.8.8.8'])
+test('of answers it remembers so many and no more: the oldest is asked for again', async () => {
+  const { resolver, asked, ask } = holding({ answers: 2 })
+  for (const name of ['a.example', 'b.example', 'c.example', 'b.example', 'a.example']) await ask(name)
+  expect(asked).toEqual(['a.example', 'b.example', 'c.example', 'a.example'])
+  expect(resolver.size).toBe(2)
+})
+
+test('when so many look-ups are under way, one more name waits for its turn and is found', async () => {
+  const { asked, release, ask } = holding({ atOnce: 2 }, 'a.example', 'b.example')
+  const hanging = [ask('a.example'), ask('b.example')]
+  const good = ask('c.example')
+  const again = ask('c.example')
+  await Bun.sleep(0)
+  expect(asked).toEqual(['a.example', 'b.example'])
+  release.get('b.example')!()
+  expect(await Promise.all([good, again])).toEqual([['8.8.8.8'], ['8.8.8.8']])
+  release.get('a.example')!()
+  await Promise.all(hanging)
+  expect(asked).toEqual(['a.example', 'b.example', 'c.example'])
+})
+
+test('when the line is full as well, one more name has no addresses, and one that is known or asked for has', async () => {
+  const { resolver, release, ask } = holding({ atOnce: 1, inLine: 1 }, 'a.example')
+  await ask('known.example')
+  const first = ask('a.example')
+  const second = ask('b.example')
+  expect(await ask('c.example')).toEqual([])
+  expect(await ask('known.example')).toEqual(['8.8.8.8'])
+  expect(resolver.size).toBe(3)
+  const other = ask('b.example')
+  release.get('a.example')!()
+  for (const each of [first, second, other]) expect(await each).toEqual(['8.8.8.8'])
+  expect(await ask('c.example')).toEqual(['8.8.8.8'])
+})
+
+test('a look-up that never ends keeps its place for so long only, and its name has no addresses', async () => {
+  const { ask } = holding({ atOnce: 1, lookUpMs: 20 }, 'silent.example')
+  const silent = ask('silent.example')
+  expect(await ask('good.example')).toEqual(['8.8.8.8'])
+  expect(await silent).toEqual([])
+})
+
+test('a resolver that throws at once leaves its place too', async () => {
+  const lookUp = (name: string): Promise<string[]> => {
+    if (name === 'bad.example') throw new Error('no')
+    return Promise.resolve(['8.8.8.8'])
+  }
+  const resolver = new Resolver({ lookUp, atOnce: 1 })
+  expect(await resolver.addresses('bad.example', PUBLIC_ONLY)).toEqual([])
+  expect(await resolver.addresses('good.example', PUBLIC_ONLY)).toEqual(['8.8.8.8'])
 })
 
 test('the resolver of the system finds nothing for a name that cannot be', async () => {

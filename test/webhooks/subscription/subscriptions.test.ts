@@ -315,7 +315,7 @@ test('37: a cursor is gone on after; one that is kept no more, or of another log
 
 test('65: a principal that is nobody any more ends with Forbidden, at once and told once', async () => {
   let revoked = false
-  const hub = await hubWith({ standing: async (principal) => (revoked ? undefined : principal) })
+  const hub = await hubWith({ standing: (principal) => (revoked ? 'nobody' : principal) })
   const callback = receiver()
   const { id } = await hub.subscribe(callback.url(), { principal: who('a') })
   revoked = true
@@ -328,7 +328,7 @@ test('65: a principal that is nobody any more ends with Forbidden, at once and t
 
 test('47: grants that became narrower count for what is sent from then on; nothing left of them ends it', async () => {
   let grants = ALL_GRANTS
-  const hub = await hubWith({ standing: async (principal) => ({ ...principal, grants }) })
+  const hub = await hubWith({ standing: (principal) => ({ ...principal, grants }) })
   const callback = receiver()
   await hub.subscribe(callback.url(), { principal: who('a') })
   await hub.publish('secret', 1)
@@ -347,7 +347,7 @@ test('47: grants that became narrower count for what is sent from then on; nothi
 
 test('19: hosts that know events only are told neither gap nor end', async () => {
   let revoked = false
-  const standing = async (principal: Principal) => (revoked ? undefined : principal)
+  const standing = (principal: Principal) => (revoked ? 'nobody' : principal)
   const hub = await hubWith({ standing, eventsOnly: new Set(['127.0.0.1']) })
   const callback = receiver()
   await hub.subscribe(callback.url(), { principal: who('a') })

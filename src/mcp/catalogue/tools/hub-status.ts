@@ -27,6 +27,7 @@ const output = z.strictObject({
       subscribe: z.array(z.string()).describe('Patterns of topics you may read.'),
       types: z.array(z.string()).optional().describe('Only these types may be read. Not there: every type.'),
       admin: z.boolean().describe('Whether you may administrate the hub, which is not done through these tools.'),
+      metrics: z.boolean().optional().describe('Whether you may read its metrics, over HTTP.'),
     })
     .describe('What you may do.'),
   cursor: z.string().describe('The newest place in the log: as since it means from now on.'),

@@ -1,0 +1,160 @@
+import { expect, test } from 'bun:test'
+import { existsSync, lstatSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { CommandFailure } from '../../../src/cli/failure.ts'
+import { StateFile } from '../../../src/cli/subscribe/state-file.ts'
+import { runCommand, startCommand } from '../../support/command.ts'
+import { envelope, opening, scriptedHub, stream } from '../../support/scripted-hub.ts'
+import { tempDir } from '../../support/temp-dir.ts'
+import { until } from '../../support/until.ts'
+
+const SAVING = resolve(import.meta.dir, '../../support/saving-process.ts')
+
+function saving(path: string) {
+  return Bun.spawn([process.execPath, 'run', SAVING, path], { stdout: 'pipe', stderr: 'inherit' })
+}
+
+test('a place is kept for its owner alone, and is where the next one starts', () => {
+  using dir = tempDir()
+  const path = join(dir.path, 'place')
+  const state = StateFile.open(path)
+  expect(state.start).toBeUndefined()
+  state.save({ cursor: 'abc.7', gap: true })
+  expect([readFileSync(path, 'utf8'), statSync(path).mode & 0o777]).toEqual(['abc.7 gap\n', 0o600])
+  state.close()
+  const next = StateFile.open(path)
+  expect(next.start).toEqual({ cursor: 'abc.7', gap: true })
+  next.close()
+  expect(readdirSync(dir.path)).toEqual(['place'])
+})
+
+test('the first place is kept at once, later ones within a second, and the last at the end', async () => {
+  using dir = tempDir()
+  const path = join(dir.path, 'place')
+  const state = StateFile.open(path)
+  const content = () => readFileSync(path, 'utf8')
+  state.reach({ cursor: 'abc.1', gap: false })
+  expect(content()).toBe('abc.1\n')
+  state.reach({ cursor: 'abc.2', gap: false })
+  state.reach({ cursor: 'abc.3', gap: false })
+  expect(content()).toBe('abc.1\n')
+  await until('the newest place', () => content() === 'abc.3\n', 3000)
+  state.reach({ cursor: 'abc.4', gap: false })
+  state.close()
+  expect(content()).toBe('abc.4\n')
+})
+
+test('killed while it saves, the file holds a whole place, never an older one, and opens again', async () => {
+  using dir = tempDir()
+  const path = join(dir.path, 'place')
+  let before = 0
+  for (let kills = 0; kills < 8; kills++) {
+    const child = saving(path)
+    await until('some places', () => existsSync(path) && Number(readFileSync(path, 'utf8').split('.')[1]) > before + 5)
+    child.kill('SIGKILL')
+    await child.exited
+    const content = readFileSync(path, 'utf8')
+    expect(content).toMatch(/^e{0,19}\.\d+\n$/)
+    const offset = Number(content.split('.')[1])
+    expect(content).toBe(`${'e'.repeat(offset % 20)}.${offset}\n`)
+    expect(offset).toBeGreaterThan(before)
+    before = offset
+  }
+})
+
+test('whoever reads the file while it is saved reads a whole place', async () => {
+  using dir = tempDir()
+  const path = join(dir.path, 'place')
+  const child = saving(path)
+  try {
+    await until('the first place', () => existsSync(path))
+    const seen = new Set<string>()
+    for (const until = performance.now() + 5000; seen.size < 300 && performance.now() < until; ) {
+      const content = readFileSync(path, 'utf8')
+      if (!/^e{0,19}\.\d+\n$/.test(content)) throw new Error(`Torn: ${JSON.stringify(content)}`)
+      seen.add(content)
+    }
+    expect(seen.size).toBeGreaterThan(50)
+  } finally {
+    child.kill('SIGKILL')
+    await child.exited
+  }
+})
+
+test('of two processes on one file the second is refused, and goes ahead when the first was killed', async () => {
+  await using hub = scriptedHub(() => stream({ frames: opening('abc.0') + envelope(1), end: false }))
+  using dir = tempDir()
+  const args = ['subscribe', '--url', hub.url, '--state', 'place']
+  const first = startCommand(args, { cwd: dir.path })
+  await until('the first place', () => existsSync(join(dir.path, 'place')))
+  expect(await runCommand(args, { cwd: dir.path })).toEqual({
+    stdout: '',
+    stderr: `mcp-sse: ${dir.path}/place is in use by another mcp-sse (process ${first.pid}); two would handle events twice.\nTry: mcp-sse subscribe --state <another file>\n`,
+    exitCode: 1,
+  })
+  first.kill('SIGKILL')
+  await first.exited
+  expect(existsSync(join(dir.path, 'place.lock'))).toBe(true)
+  expect(await runCommand([...args, '--count', '1'], { cwd: dir.path })).toMatchObject({ stderr: '', exitCode: 0 })
+  expect(readdirSync(dir.path).filter((name) => name.startsWith('place'))).toEqual(['place'])
+})
+
+test.if(process.platform === 'linux')('a lock whose number another process has by now does not count', () => {
+  using dir = tempDir()
+  const path = join(dir.path, 'place')
+  writeFileSync(`${path}.lock`, `${process.ppid} 1`)
+  StateFile.open(path).close()
+  writeFileSync(`${path}.lock`, `${process.ppid}`)
+  expect(() => StateFile.open(path)).toThrow(CommandFailure)
+})
+
+test('a file of somebody else is left as it is', () => {
+  using dir = tempDir()
+  for (const content of ['two words\n', 'a\nb\n', 'x'.repeat(5000)]) {
+    const path = join(dir.path, 'place')
+    writeFileSync(path, content)
+    expect(() => StateFile.open(path)).toThrow('is not a file that --state wrote')
+    expect(readFileSync(path, 'utf8')).toBe(content)
+    expect(readdirSync(dir.path)).toEqual(['place'])
+  }
+  expect(() => StateFile.open('/dev/null')).toThrow('/dev/null is not a file that --state wrote, and is left alone.')
+  expect(() => StateFile.open(join(dir.path, 'none', 'place'))).toThrow(
+    'cannot keep the place of this subscriber (ENOENT)',
+  )
+})
+
+test('what a link names is replaced, not the link, and a link in the way of the new file is not followed', () => {
+  using dir = tempDir()
+  const [real, link, victim] = ['real', 'link', 'victim'].map((name) => join(dir.path, name)) as [
+    string,
+    string,
+    string,
+  ]
+  writeFileSync(real, 'abc.1\n')
+  writeFileSync(victim, 'precious')
+  symlinkSync(real, link)
+  symlinkSync(victim, `${real}.new`)
+  const state = StateFile.open(link)
+  state.save({ cursor: 'abc.2', gap: false })
+  state.close()
+  expect(lstatSync(link).isSymbolicLink()).toBe(true)
+  expect([readFileSync(real, 'utf8'), readFileSync(victim, 'utf8')]).toEqual(['abc.2\n', 'precious'])
+})
+
+test('without --exec the place follows what was printed, and the next start goes on there', async () => {
+  await using hub = scriptedHub(({ query }) =>
+    stream({
+      frames: query.has('since')
+        ? opening('abc.2') + envelope(3)
+        : opening('abc.0') + envelope(1) + envelope(2) + envelope(3),
+      end: false,
+    }),
+  )
+  using dir = tempDir()
+  const run = (count: string) =>
+    runCommand(['subscribe', '--url', hub.url, '--json', '--state', 'place', '--count', count], { cwd: dir.path })
+  expect((await run('2')).stdout.trim().split('\n')).toHaveLength(2)
+  expect(readFileSync(join(dir.path, 'place'), 'utf8')).toBe('abc.2\n')
+  expect(JSON.parse((await run('1')).stdout).cursor).toBe('abc.3')
+  expect(hub.requests[1]!.query.get('since')).toBe('abc.2')
+})
