@@ -24,6 +24,8 @@ const USES = {
   run: 'run <topic> -- <command>',
   health: 'health',
   stdio: 'stdio',
+  'connections list': 'connections list',
+  'connections end': 'connections end <id>',
   'webhooks list': 'webhooks list',
   'webhooks show': 'webhooks show <id>',
   'webhooks disable': 'webhooks disable <id>',

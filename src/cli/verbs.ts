@@ -28,6 +28,11 @@ export function allVerbs(): Verb[] {
       load: async () => (await import('./topics.ts')).configureTopics,
     },
     {
+      synopsis: 'connections',
+      summary: 'who reads, how far behind, and ending a stream',
+      load: async () => (await import('./connections.ts')).configureConnections,
+    },
+    {
       synopsis: 'webhooks',
       summary: 'see and steer what the hub sends by itself, and receive it here',
       load: async () => (await import('./webhooks.ts')).configureWebhooks,

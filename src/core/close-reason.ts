@@ -25,6 +25,11 @@ export const closeReasons = {
     error: 'The credential of this stream is no longer accepted; go on with another one.',
   },
   'grants-changed': { reconnect: true, delay: 'spread' },
+  'cut-off': {
+    reconnect: false,
+    delay: 'short',
+    error: 'An operator has ended this stream.',
+  },
   internal: { reconnect: true, delay: 'short' },
 } as const satisfies Record<string, { reconnect: boolean; delay: 'short' | 'spread'; error?: string }>
 

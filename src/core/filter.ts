@@ -49,11 +49,19 @@ export function parseFilter(
 
 /** At least one pattern: none would match nothing. Each of the two sorted by its text. */
 export function filterOf(patterns: readonly Pattern[], types: readonly TypeFilter[]): Filter {
-  const key = JSON.stringify([
-    patterns.map((pattern) => pattern.text),
-    types.map(({ text, prefix }) => text + (prefix ? '*' : '')),
-  ])
-  return { patterns, types, key }
+  const { topics, types: kinds } = filterDocument({ patterns, types })
+  return { patterns, types, key: JSON.stringify([topics, kinds]) }
+}
+
+/** As readers and operators are shown it. */
+export function filterDocument({ patterns, types }: Pick<Filter, 'patterns' | 'types'>): {
+  topics: string[]
+  types: string[]
+} {
+  return {
+    topics: patterns.map((pattern) => pattern.text),
+    types: types.map(({ text, prefix }) => text + (prefix ? '*' : '')),
+  }
 }
 
 export function filterTopic(filter: Filter, topic: string): boolean {

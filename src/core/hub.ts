@@ -2,6 +2,7 @@ import { CatchUp } from './catch-up.ts'
 import type { Clock } from './clock.ts'
 import { type CloseReason, closeReasons } from './close-reason.ts'
 import { type ClosedStream, closedStream } from './closed-stream.ts'
+import { type ConnectionSummary, connectionSummary } from './connection-summary.ts'
 import { type ConnectionKind, noRoom } from './connections.ts'
 import { HubError } from './errors.ts'
 import type { Draft } from './event.ts'
@@ -153,6 +154,20 @@ export class Hub {
 
   get connections(): number {
     return this.#readers.clients
+  }
+
+  /** Streams of clients, in no order. */
+  summaries(): ConnectionSummary[] {
+    const now = this.#clock.now()
+    const context = { cursor: this.cursor, head: this.log.head, now, monotonic: this.#clock.monotonic() }
+    return [...this.#readers].flatMap((subscription) => connectionSummary(subscription, context) ?? [])
+  }
+
+  /** Ends the stream of a client. @returns whether there was one with this id */
+  cutOff(id: string): boolean {
+    const subscription = this.#readers.client(id)
+    subscription?.close('cut-off')
+    return subscription !== undefined
   }
 
   /** Different filters that are subscribed to. */

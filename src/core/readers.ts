@@ -65,6 +65,11 @@ export class Readers {
     if (kind !== 'hub') this.connections.remove(principal, address, kind)
   }
 
+  client(id: string): Subscription | undefined {
+    for (const each of this.#all) if (each.id === id && !this.#followers.has(each)) return each
+    return undefined
+  }
+
   /** At once, those that are there now. */
   [Symbol.iterator](): Iterator<Subscription> {
     return this.#all.values()

@@ -7,6 +7,7 @@ import type { OutletAdmin } from '../webhooks/summary.ts'
 import type { Answers } from './answers.ts'
 import { BODY_TIMEOUT_MS } from './body.ts'
 import { ByteRoom } from './byte-room.ts'
+import { connections } from './connections.ts'
 import { erase } from './erase.ts'
 import { Gate, noteRefusal, refusalFor } from './gate.ts'
 import { headOfStream } from './head.ts'
@@ -129,6 +130,7 @@ export function createApp(options: AppOptions) {
   app.use(whoami(access))
   app.use(tickets({ access, gate, bodies: ticketBodies, bodyTimeoutMs }))
   app.use(mcpRoutes({ mcp: options.mcp, gate, answers, bodies: messages, bodyTimeoutMs }))
+  app.use(connections({ hub, access, answers }))
   app.use(webhooks({ webhooks: options.webhooks, gate, access, answers, bodies: redeliveries, bodyTimeoutMs }))
   app.use(health(hub))
   app.use(metrics(options.metrics))

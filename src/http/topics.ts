@@ -4,6 +4,7 @@ import type { EventLog } from '../core/event-log.ts'
 import { parseFilter } from '../core/filter.ts'
 import { type Grants, narrowFilter } from '../core/grants.ts'
 import type { Answers, Asking } from './answers.ts'
+import { placeOf } from './page-place.ts'
 import { count, parametersOf, single } from './parameters.ts'
 import { visited } from './visitor.ts'
 
@@ -61,14 +62,4 @@ function requireEveryType({ types }: Grants): void {
     'forbidden',
     'This credential may read some types only, and the list of topics counts all; ask with one that may read every type.',
   )
-}
-
-/** @throws HubError `invalid-query` */
-function placeOf(token: string | undefined, { pageTokens }: TopicsOptions['access']): string | undefined {
-  if (token === undefined) return undefined
-  const place = pageTokens.open(token)
-  if (place !== undefined) return place
-  throw new HubError('invalid-query', 'page is the "next" of an earlier answer; leave it out to begin.', {
-    pointer: '/page',
-  })
 }

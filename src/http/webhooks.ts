@@ -8,6 +8,7 @@ import type { ByteRoom } from './byte-room.ts'
 import type { Gate } from './gate.ts'
 import { jsonAnswer } from './json-answer.ts'
 import { mediaTypeOf } from './media-type.ts'
+import { pageById, placeOf } from './page-place.ts'
 import { count, parametersOf, single } from './parameters.ts'
 import { parseRedelivery, redeliveryLimit } from './redelivery.ts'
 import { visited } from './visitor.ts'
@@ -68,17 +69,14 @@ class WebhookRoutes {
     const kind = oneOf(OUTLET_KINDS, parameters, 'kind')
     const state = oneOf(OUTLET_STATES, parameters, 'state')
     const limit = count(parameters, 'limit', OUTLETS_LIMIT, MAX_OUTLETS_LIMIT)
-    const { pageTokens } = this.#options.access
-    const after = placeOf(single(parameters, 'page'), pageTokens)
+    const { access } = this.#options
+    const after = placeOf(single(parameters, 'page'), access)
     const admin = await this.#admin(asking.request, visitor)
     return this.#options.answers.answer(asking, async () => {
       const wanted = admin
         .list()
         .filter((outlet) => (kind ?? outlet.kind) === outlet.kind && (state ?? outlet.state) === outlet.state)
-        .filter((outlet) => after === undefined || outlet.id > after)
-        .sort(byId)
-      const listed = wanted.slice(0, limit)
-      const next = wanted.length > limit ? { next: pageTokens.seal(listed.at(-1)!.id) } : {}
+      const { listed, ...next } = pageById(wanted, { after, limit, access })
       return JSON.stringify({ webhooks: listed, ...next })
     })
   }
@@ -117,10 +115,6 @@ class WebhookRoutes {
   }
 }
 
-function byId(a: OutletSummary, b: OutletSummary): number {
-  return a.id < b.id ? -1 : 1
-}
-
 /** @throws HubError `invalid-query` */
 function oneOf<Value extends string>(
   values: readonly Value[],
@@ -131,14 +125,4 @@ function oneOf<Value extends string>(
   const value = values.find((each) => each === text)
   if (text === undefined || value !== undefined) return value
   throw new HubError('invalid-query', `${name} is one of ${values.join(', ')}.`, { pointer: `/${name}` })
-}
-
-/** @throws HubError `invalid-query` */
-function placeOf(token: string | undefined, pageTokens: Access['pageTokens']): string | undefined {
-  if (token === undefined) return undefined
-  const place = pageTokens.open(token)
-  if (place !== undefined) return place
-  throw new HubError('invalid-query', 'page is the "next" of an earlier answer; leave it out to begin.', {
-    pointer: '/page',
-  })
 }

@@ -1,6 +1,6 @@
 import type { EncodeEvents } from '../core/batch.ts'
 import type { Control } from '../core/delivery.ts'
-import type { Filter } from '../core/filter.ts'
+import { type Filter, filterDocument } from '../core/filter.ts'
 import { controlFrame, encodeEnvelopes, encodeFrames, encodeLines, positionFrame, retryField } from './encode.ts'
 
 /** How one stream wants its bytes (docs/wire.md sections 2 to 5). */
@@ -104,8 +104,7 @@ function controlData(delivery: Control, { id, filter, principalId }: StreamOwner
       return {
         connection: id,
         cursor: facts.cursor(delivery.position),
-        topics: filter.patterns.map((pattern) => pattern.text),
-        types: filter.types.map((type) => type.text + (type.prefix ? '*' : '')),
+        ...filterDocument(filter),
         principal: principalId,
         heartbeatMs: facts.heartbeatMs,
       }

@@ -25,6 +25,7 @@ const [DONE, FAILED, USAGE, IO_ERROR, BAD_CONFIG] = [0, 1, 2, 74, 78]
 const SECRET = registerSecret('s'.repeat(8) + crypto.randomUUID())
 const FORWARD = '[{ name = "x", topic = "greetings", url = "http://127.0.0.1:9/", private = true }]'
 const OUTLET = ['id', 'kind', 'state']
+const CONNECTION = ['id', 'kind', 'principal', 'topics', 'state', 'since', 'cursor', 'behind']
 const EVENT = ['id', 'cursor', 'topic', 'type', 'time']
 
 const rows: Record<string, Row> = {
@@ -39,6 +40,8 @@ const rows: Record<string, Row> = {
   // Published or not, it ends as the command does.
   run: { args: ['a', '--', 'true'], alone: DONE },
   topics: { alone: FAILED, json: ['topic', 'events', 'lastCursor', 'lastTime'] },
+  'connections list': { alone: FAILED, json: CONNECTION },
+  'connections end': { args: ['con_x'], alone: FAILED },
   'webhooks list': { alone: FAILED, json: OUTLET },
   'webhooks show': { args: ['forward:x'], alone: FAILED, json: OUTLET },
   'webhooks disable': { args: ['forward:x'], alone: FAILED, json: OUTLET },
@@ -81,6 +84,8 @@ beforeAll(async () => {
   hub = await Executable.serve({ MCP_SSE_FORWARD: FORWARD })
   const published = await fetch(`${hub.url}/events/greetings`, { method: 'POST', body: 'hello' })
   cursor = ((await published.json()) as { cursor: string }).cursor
+  // One that is there to be listed; the hub's end is its end.
+  void (await fetch(`${hub.url}/events`)).body?.getReader().read()
 })
 afterAll(() => hub?.remove())
 

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { signToken } from '../../src/auth/signed-token.ts'
+import { parseFilter } from '../../src/core/filter.ts'
+import { LOCAL } from '../../src/core/principal.ts'
+import type { Subscription } from '../../src/core/subscription.ts'
 import { bearer } from '../support/access.ts'
 import { HMAC_SECRET } from '../support/authority.ts'
 import { admin, grantedHub, ORDERS, reader, writer } from '../support/granted-hub.ts'
@@ -17,6 +20,8 @@ let served: ServedHub
 let withAnonymous: ServedHub
 /** Asked for nothing by anyone but an admin. */
 const outlets = new ScriptedOutlets(outletDetail('forward:chat'))
+/** Streams that nobody was allowed to end. */
+const left: Subscription[] = []
 let jwt: string
 let ticket: string
 
@@ -129,6 +134,22 @@ const actions = {
       return '/topics/orders/scrap'
     },
   },
+  'list connections': { path: '/connections' },
+  'end a connection': {
+    method: 'DELETE',
+    path: async ({ hub }: ServedHub) => {
+      const asked = {
+        filter: parseFilter([], []),
+        start: undefined,
+        principal: LOCAL,
+        address: '',
+        kind: 'sse',
+      } as const
+      const subscription = hub.subscribe(asked)
+      left.push(subscription)
+      return `/connections/${subscription.id}`
+    },
+  },
   'list webhooks': { path: '/webhooks' },
   'show a webhook': { path: '/webhooks/forward:chat' },
   'disable a webhook': { method: 'POST', path: '/webhooks/forward:chat/disable' },
@@ -163,6 +184,8 @@ const allowed: Record<keyof typeof actions, readonly Credential[]> = {
   'list topics': ['anonymous', 'reader', 'admin', 'jwt', 'cookie'],
   'erase an event': ['admin'],
   'erase a topic': ['admin'],
+  'list connections': ['admin'],
+  'end a connection': ['admin'],
   'list webhooks': ['admin'],
   'show a webhook': ['admin'],
   'disable a webhook': ['admin'],
@@ -208,6 +231,7 @@ describe.each(Object.keys(credentials) as Credential[])('with %s', (credential) 
       expect(problem.code).toBe(known ? 'forbidden' : 'credential-missing')
     }
     expect(response.headers.has('www-authenticate')).toBe(!known)
+    for (const subscription of left.splice(0)) subscription.close('client-gone')
     await until('the streams to be gone', () => at.hub.connections === 0)
   })
 })

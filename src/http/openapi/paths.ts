@@ -1,4 +1,5 @@
 import { MAX_LAST } from '../../core/start.ts'
+import { CONNECTIONS_LIMIT, MAX_CONNECTIONS_LIMIT } from '../connections.ts'
 import { HISTORY_LIMIT, MAX_HISTORY_LIMIT } from '../history.ts'
 import { MAX_TOPICS_LIMIT, TOPICS_LIMIT } from '../topics.ts'
 import { mcpPaths } from './mcp-paths.ts'
@@ -137,6 +138,26 @@ export const paths: Paths = {
       'A ticket: what an EventSource, which cannot send headers, shows instead.',
       { 201: json('Good for reading and nothing else.', ref('Ticket')), ...problems(400, 401, 408, 413, 415, 503) },
       { ...BY_HEADER, requestBody: { content: { 'application/json': { schema: ref('TicketRequest') } } } },
+    ),
+  },
+  '/connections': {
+    get: operation(
+      'List open streams: who reads, and how far behind. Needs admin.',
+      { 200: json('A page.', ref('Connections')), ...problems(400, 401, 503) },
+      {
+        ...BY_HEADER,
+        parameters: [
+          query('limit', 'Entries a page.', limit(CONNECTIONS_LIMIT, MAX_CONNECTIONS_LIMIT)),
+          query('page', 'The next of the page before.'),
+        ],
+      },
+    ),
+  },
+  '/connections/{id}': {
+    delete: operation(
+      'End a stream, which is told why. Needs admin.',
+      { 204: { description: 'It was ended.' }, ...problems(400, 401, 404, 503) },
+      { ...BY_HEADER, parameters: [path('id', 'As the list, or the stream’s $open, has it.')] },
     ),
   },
   ...webhookPaths,

@@ -59,6 +59,18 @@ const outlet = {
   lastError: category,
   failedSince: moment,
 }
+const connection = {
+  id: { type: 'string', description: 'As $open names it.' },
+  kind: { enum: ['sse', 'ndjson', 'mcp'] },
+  principal: { type: 'string' },
+  topics: { type: 'array', items: { type: 'string' }, description: 'What it may read of what it asked for.' },
+  types: { type: 'array', items: { type: 'string' }, description: 'None: every type.' },
+  state: { enum: ['live', 'catching-up'] },
+  since: time,
+  cursor: { ...cursor, description: 'Everything that matches up to here was taken.' },
+  behind: amount('Events of the log after the cursor, wanted or not.'),
+  queuedBytes: amount('Of events that wait for it.'),
+}
 const attempt = {
   time,
   message: { type: 'string', description: 'The webhook-id.' },
@@ -163,6 +175,13 @@ export const schemas = {
     'url',
     'expires',
   ]),
+  Connections: object(
+    {
+      connections: { type: 'array', items: object(connection, Object.keys(connection)), description: 'By id.' },
+      next: { type: 'string', description: 'Opaque: the page parameter of the next request.' },
+    },
+    ['connections'],
+  ),
   Outlets: object(
     {
       webhooks: { type: 'array', items: object(outlet, Object.keys(outlet)), description: 'By id.' },

@@ -18,6 +18,7 @@ const refusals: Record<Exclude<CloseReason, NoRoom>, readonly [ErrorCode, string
   'credential-expired': ['credential-expired', 'The credential has expired; go on with a new one.'],
   'credential-revoked': ['credential-invalid', 'The credential is no longer accepted; go on with another one.'],
   'grants-changed': ['forbidden', 'What this credential may read has changed meanwhile; ask again.'],
+  'cut-off': ['overloaded', `The wait was ended by an operator; ${AGAIN}`],
   internal: ['overloaded', `The wait failed; ${AGAIN}`],
 }
 

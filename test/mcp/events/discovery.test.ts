@@ -167,3 +167,9 @@ describe('the wire of 2026-07-28', () => {
     expect(served.hub.connections).toBe(0)
   })
 })
+
+test('7: who listens for changes of the list is not told that it will hear of any', async () => {
+  await serve()
+  const stream = await served.listen([], { flags: { eventsListChanged: true, toolsListChanged: true } })
+  expect(await stream.acknowledged()).toEqual({ toolsListChanged: true })
+})

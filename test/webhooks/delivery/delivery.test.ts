@@ -1,27 +1,12 @@
-import { afterEach, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import { until } from '../../support/until.ts'
-import { type WebhookHub, type WebhookHubOptions, webhookHub, webhookSecretText } from '../../support/webhook-hub.ts'
-import { verifies, WebhookReceiver, type WebhookReceiverOptions } from '../../support/webhook-receiver.ts'
+import { webhookFixtures } from '../../support/webhook-fixtures.ts'
+import { webhookHub, webhookSecretText } from '../../support/webhook-hub.ts'
+import { verifies } from '../../support/webhook-receiver.ts'
 
-const open: { close(): Promise<void> }[] = []
-
-async function hubWith(options?: WebhookHubOptions): Promise<WebhookHub> {
-  const hub = await webhookHub(options)
-  open.push(hub)
-  return hub
-}
-
-function receiver(options?: WebhookReceiverOptions): WebhookReceiver {
-  const made = new WebhookReceiver(options)
-  open.push(made)
-  return made
-}
-
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close()
-})
+const { hubWith, receiver, keep } = webhookFixtures()
 
 const status = (code: number, headers: Record<string, string> = {}) => new Response(null, { status: code, headers })
 
@@ -266,7 +251,7 @@ test('nothing is lost over restarts, also what waits for another attempt', async
     await hub.close()
     hub = await webhookHub({ clock, directory: directory.path })
   }
-  open.push(hub)
+  keep(hub)
   callback.answer = () => status(204)
   for (let tries = 0; tries < 20 && hub.webhooks.list()[0]!.delivered < 60; tries++) {
     clock.pass(30_000)

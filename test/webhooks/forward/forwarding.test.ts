@@ -43,12 +43,12 @@ test('a forward gets what its pattern matches, in order, one after another', asy
   const hub = await webhookHub({ forwards: forwardTo(receiver.url()) })
   open.push(receiver, hub)
   for (let index = 0; index < 100; index++) await hub.publish(index % 2 ? 'alerts/disk' : 'other', index)
-  await until('the odd ones', () => receiver.attempts.length === 50)
+  await until('the odd ones', () => hub.webhooks.list()[0]!.delivered === 50)
   expect(receiver.attempts.map(({ json }) => json.text)).toEqual(
     Array.from({ length: 50 }, (_, index) => `alerts/disk: ${2 * index + 1}`),
   )
   expect(most).toBe(1)
-  expect(hub.webhooks.list()[0]).toMatchObject({ id: 'forward:chat', kind: 'forward', delivered: 50, behind: 0 })
+  expect(hub.webhooks.list()[0]).toMatchObject({ id: 'forward:chat', kind: 'forward', behind: 0 })
 })
 
 test('what was published while the hub was down, or its receiver was, comes after the start', async () => {

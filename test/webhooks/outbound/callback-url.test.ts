@@ -30,7 +30,7 @@ test.each([
   expect(callbackUrl(text, PUBLIC_ONLY, '').href).toBe(new URL(text).href)
 })
 
-describe('refused, whoever asks', () => {
+describe('34: refused, whoever asks', () => {
   const everyRule = [PUBLIC_ONLY, LOOPBACK, PRIVATE, { loopback: true, private: true }]
   test.each([
     ['no address at all', ''],
@@ -85,7 +85,7 @@ describe('refused, whoever asks', () => {
   })
 })
 
-describe('refused to strangers, in every spelling', () => {
+describe('54: refused to strangers, in every spelling', () => {
   test.each([
     ...['http://hooks.example.net/', 'https://localhost/', 'https://LOCALHOST:8443/', 'https://a.localhost/'],
     ...['https://127.0.0.1/', 'https://127.1/', 'https://2130706433/', 'https://0x7f.1/', 'https://0x7f000001/'],

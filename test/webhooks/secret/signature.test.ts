@@ -14,7 +14,7 @@ const BODY =
 const signature = (keys: Uint8Array[], now = NOW, id = 'evt_01', body = BODY) =>
   signatureHeaders({ id, body, keys, now })['webhook-signature']
 
-test('an event is signed as the published vector says, to the byte', () => {
+test('57: an event is signed as the published vector says, to the byte', () => {
   expect(Buffer.byteLength(BODY)).toBe(134)
   expect(signatureHeaders({ id: 'evt_01', body: BODY, keys: [A], now: NOW + 999 })).toEqual({
     'webhook-id': 'evt_01',
@@ -23,11 +23,11 @@ test('an event is signed as the published vector says, to the byte', () => {
   })
 })
 
-test('another attempt of the same body half a minute later has another signature, by the vector', () => {
+test('57, 59: another attempt of the same body half a minute later has another signature, by the vector', () => {
   expect(signature([A], NOW + 30_000)).toBe('v1,TFfqGKJmYLHKZlp4TESHk1go2CvomwxTP+4vhXRc6Xg=')
 })
 
-test('while a secret is replaced both sign, the new one first', () => {
+test('44, 57: while a secret is replaced both sign, the new one first', () => {
   expect(signature([B])).toBe(SIGNED_B)
   expect(signature([B, A])).toBe(`${SIGNED_B} ${SIGNED_A}`)
 })

@@ -13,7 +13,7 @@ test.each([24, 25, 26, 32, 63, 64])('a secret of %d bytes is taken, with its pad
   expect(webhookSecret(text.replace(/=+$/, ''), '')).toEqual(new Uint8Array(key))
 })
 
-describe('refused, with the pointer and without the text:', () => {
+describe('35: refused, with the pointer and without the text:', () => {
   test.each([
     ['nothing', ''],
     ['only the prefix', 'whsec_'],

@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { randomBytes } from 'node:crypto'
 import { ALL_GRANTS, parseGrants } from '../../../src/core/grants.ts'
 import type { Principal } from '../../../src/core/principal.ts'
@@ -6,31 +6,11 @@ import { subscriptionId } from '../../../src/webhooks/subscription/identity.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import { until } from '../../support/until.ts'
-import { type WebhookHub, type WebhookHubOptions, webhookHub, webhookSecretText } from '../../support/webhook-hub.ts'
-import {
-  type Received,
-  verifies,
-  WebhookReceiver,
-  type WebhookReceiverOptions,
-} from '../../support/webhook-receiver.ts'
+import { webhookFixtures } from '../../support/webhook-fixtures.ts'
+import { webhookHub, webhookSecretText } from '../../support/webhook-hub.ts'
+import { type Received, verifies } from '../../support/webhook-receiver.ts'
 
-const open: { close(): Promise<void> }[] = []
-
-async function hubWith(options?: WebhookHubOptions): Promise<WebhookHub> {
-  const hub = await webhookHub(options)
-  open.push(hub)
-  return hub
-}
-
-function receiver(options?: WebhookReceiverOptions): WebhookReceiver {
-  const made = new WebhookReceiver(options)
-  open.push(made)
-  return made
-}
-
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close()
-})
+const { hubWith, receiver } = webhookFixtures()
 
 const who = (id: string, more: Partial<Principal> = {}): Principal => ({
   id,

@@ -1,0 +1,46 @@
+import type { ConnectionSummary } from '../../core/connection-summary.ts'
+import { aligned } from '../aligned.ts'
+import { plain, shortTime } from '../display.ts'
+import { DONE } from '../exit.ts'
+import { addHubFlags, hubClient } from '../hub-client.ts'
+import type { Configure } from '../verb.ts'
+
+interface ConnectionsDocument {
+  connections: ConnectionSummary[]
+  next?: string
+}
+
+/** The most an answer may have. */
+const PAGE = '1000'
+const HEAD = ['ID', 'KIND', 'PRINCIPAL', 'SINCE', 'STATE', 'BEHIND', 'QUEUED', 'READS']
+const NUMBERS = [5, 6]
+
+export const configureConnectionsList: Configure = (command, io, finish) => {
+  addHubFlags(command)
+  command.option('--json', 'one JSON object a line')
+  command.action(async (options: { url?: string; json?: true }) => {
+    const hub = hubClient('connections list', options, io)
+    let page: string | undefined
+    let listed = 0
+    do {
+      const query = new URLSearchParams({ limit: PAGE, ...(page === undefined ? {} : { page }) })
+      const response = await hub.request('/connections', { query })
+      const { connections, next } = (await response.json()) as ConnectionsDocument
+      const head = listed === 0 ? [HEAD] : []
+      const text = options.json
+        ? connections.map((connection) => `${JSON.stringify(connection)}\n`).join('')
+        : aligned([...head, ...connections.map(cells)], NUMBERS)
+      if (connections.length > 0) await io.stdout.write(text)
+      listed += connections.length
+      page = next
+    } while (page !== undefined)
+    if (listed === 0) await io.stderr.write("mcp-sse: no stream is open.\nTry: mcp-sse subscribe '**'\n")
+    finish(DONE)
+  })
+}
+
+function cells(connection: ConnectionSummary): string[] {
+  const { id, kind, principal, since, state, behind, queuedBytes, topics, types } = connection
+  const reads = [...topics, ...types.map((type) => `type=${type}`)].join(' ')
+  return [id, kind, principal, shortTime(since), state, String(behind), String(queuedBytes), reads].map(plain)
+}
