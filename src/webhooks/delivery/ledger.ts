@@ -1,15 +1,22 @@
+import type { Clock } from '../../core/clock.ts'
 import type { OutletChange, WaitingDelivery } from '../../core/outlet-store.ts'
 import { OpenOffsets } from './open-offsets.ts'
+import { LONGEST_PAUSE_MS } from './retry.ts'
 import { WaitingRoom } from './waiting-room.ts'
 
-/** What of the log one outlet still owes, and what of that is not recorded yet. */
+/** What of the log one outlet still owes, and what of that is not recorded yet. Times are monotonic here, and the wall clock's where they are stored. */
 export class Ledger {
+  readonly #clock: Pick<Clock, 'now' | 'monotonic'>
   readonly waiting = new WaitingRoom()
   /** Taken from the log and neither settled nor waiting. */
   #unsent = new OpenOffsets()
   /** Of those that wait, without those that were settled before and are sent once more on demand. */
   readonly #behind = new OpenOffsets()
   readonly #touched = new Set<number>()
+
+  constructor(clock: Pick<Clock, 'now' | 'monotonic'>) {
+    this.#clock = clock
+  }
 
   /** Everything up to here was taken or given up (SEP-3415, the watermark). @param position what was taken from the log */
   watermark(position: number): number {
@@ -22,8 +29,11 @@ export class Ledger {
   }
 
   restore(waiting: readonly WaitingDelivery[]): void {
+    const [now, monotonic] = [this.#clock.now(), this.#clock.monotonic()]
     for (const delivery of waiting) {
-      this.waiting.put(delivery)
+      // A clock that was put back makes nothing wait longer than it would have.
+      const pauseMs = Math.max(0, Math.min(delivery.dueAt - now, LONGEST_PAUSE_MS))
+      this.waiting.put({ ...delivery, dueAt: monotonic + pauseMs })
       this.#behind.add(delivery.offset)
     }
   }
@@ -61,8 +71,11 @@ export class Ledger {
   change(): Pick<OutletChange, 'waiting' | 'settled'> {
     const touched = [...this.#touched]
     this.#touched.clear()
+    const ahead = this.#clock.now() - this.#clock.monotonic()
+    const stored = (delivery: WaitingDelivery) => ({ ...delivery, dueAt: Math.round(delivery.dueAt + ahead) })
+    const kept = touched.flatMap((offset) => this.waiting.get(offset) ?? [])
     return {
-      waiting: touched.flatMap((offset) => this.waiting.get(offset) ?? []),
+      waiting: kept.map(stored),
       settled: touched.filter((offset) => !this.waiting.get(offset)),
     }
   }

@@ -9,9 +9,10 @@ import type { Plan } from '../plan.ts'
 import type { AttemptRecord, OutletState } from '../summary.ts'
 import type { Job, JobResult } from './job.ts'
 import { Ledger } from './ledger.ts'
+import { OwedGap } from './owed-gap.ts'
 import { Pace, SLOW_MS } from './pace.ts'
 import { afterAbandoning, afterDelivery, afterFailure, type Progress } from './progress.ts'
-import { pauseAfter } from './retry.ts'
+import { LONGEST_PAUSE_MS, pauseAfter } from './retry.ts'
 import { Source } from './source.ts'
 
 /** Tried and not taken, of one outlet: with so many of them nothing new is tried. */
@@ -20,8 +21,6 @@ export const MOST_WAITING = 1000
 const LOOKS = 50
 /** After a failure of the hub itself. */
 const POSTPONED_MS = 5000
-/** No pause is longer: what a receiver asks for, at most (RFC 9110, `Retry-After`). */
-const LONGEST_PAUSE_MS = 3_600_000
 const ATTEMPTS_KEPT = 20
 
 export interface OutletHost {
@@ -43,13 +42,13 @@ export class Outlet {
   #plan: Plan
   readonly #host: OutletHost
   readonly #pace: Pace
-  readonly #ledger = new Ledger()
+  readonly #ledger: Ledger
   #attempts: AttemptRecord[] = []
   #progress: Progress
   #source: Source
   #underWay = 0
   #closed = false
-  #tellingGap = false
+  readonly #gap: OwedGap
   /** The last one was no new event. */
   #triedAgain = false
 
@@ -59,6 +58,8 @@ export class Outlet {
     this.#plan = plan
     this.#progress = progress
     this.#pace = new Pace(plan.atOnce, host.clock.random)
+    this.#ledger = new Ledger(host.clock)
+    this.#gap = new OwedGap({ owed: progress.gapOwed, tell: () => host.gap(this), changed: () => host.changed(this) })
     this.#source = this.#sourceAfter(position)
   }
 
@@ -113,11 +114,7 @@ export class Outlet {
 
   /** What was waiting when it was stored. */
   restore(waiting: readonly WaitingDelivery[]): void {
-    const { clock } = this.#host
-    const [now, monotonic] = [clock.now(), clock.monotonic()]
-    // A clock that was put back makes nothing wait longer than it would have.
-    const dueAt = (each: WaitingDelivery) => monotonic + Math.max(0, Math.min(each.dueAt - now, LONGEST_PAUSE_MS))
-    this.#ledger.restore(waiting.map((each) => ({ ...each, dueAt: dueAt(each) })))
+    this.#ledger.restore(waiting)
   }
 
   /** The log is another one than that of its progress: what waited is gone, and whatever was in between. */
@@ -150,7 +147,7 @@ export class Outlet {
         this.#pace.succeeded()
         this.#progress = afterDelivery(this.#progress, this.#host.clock.now())
         this.#ledger.settle(job.offset)
-        this.#tellGap()
+        this.#gap.tell()
         break
       case 'refused':
         this.#pace.answered()
@@ -250,11 +247,7 @@ export class Outlet {
 
   /** As it is to be recorded, and what of it changed since this was asked last. */
   change(): OutletChange {
-    const { clock } = this.#host
-    const ahead = clock.now() - clock.monotonic()
-    const { waiting, settled } = this.#ledger.change()
-    const stored = waiting.map((each) => ({ ...each, dueAt: Math.round(each.dueAt + ahead) }))
-    return { id: this.id, progress: this.progressText, waiting: stored, settled }
+    return { id: this.id, progress: this.progressText, ...this.#ledger.change() }
   }
 
   /** It could not be recorded: the next change has it too. */
@@ -264,7 +257,11 @@ export class Outlet {
 
   get progressText(): string {
     const sent = this.#ledger.sent(this.#source.position)
-    return JSON.stringify({ ...this.#progress, cursor: this.#host.hub.cursor(sent) } satisfies Progress)
+    return JSON.stringify({
+      ...this.#progress,
+      cursor: this.#host.hub.cursor(sent),
+      gapOwed: this.#gap.owed,
+    } satisfies Progress)
   }
 
   get #hasRoom(): boolean {
@@ -334,26 +331,13 @@ export class Outlet {
     this.#progress = afterAbandoning(this.#progress, this.#host.hub.cursor(offset), failure)
     this.#ledger.settle(offset)
     // Told with the next one that is taken: by then somebody listens.
-    this.#progress = { ...this.#progress, gapOwed: true }
+    this.#gap.owe()
   }
 
   /** Events between what it was sent and what comes next are gone. */
   #miss(): void {
-    this.#progress = { ...this.#progress, gapOwed: true }
-    this.#host.changed(this)
-    if (!this.#pace.troubled) this.#tellGap()
-  }
-
-  /** Until it has heard: what is owed outlasts failures and restarts. */
-  #tellGap(): void {
-    if (!this.#progress.gapOwed || this.#tellingGap || this.#closed) return
-    this.#tellingGap = true
-    void this.#host.gap(this).then((heard) => {
-      this.#tellingGap = false
-      if (!heard || this.#closed) return
-      this.#progress = { ...this.#progress, gapOwed: false }
-      this.#host.changed(this)
-    })
+    this.#gap.owe()
+    if (!this.#pace.troubled && !this.#closed) this.#gap.tell()
   }
 
   #startAfter(position: number): void {
