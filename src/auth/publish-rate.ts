@@ -1,12 +1,11 @@
 import { HubError } from '../core/errors.ts'
 import type { Principal } from '../core/principal.ts'
+import { SWEEP_MS, TokenBuckets } from '../core/token-buckets.ts'
 
 /** Principals that published within the time their bucket takes to fill. */
 const MAX_PRINCIPALS = 10_000
 /** How many seconds' worth may be published at once. */
 const BURST_S = 5
-/** A full table is looked through for full buckets at most this often. */
-const SWEEP_MS = 1000
 
 export interface PublishRateOptions {
   /** Events a second of one principal, five times that at once. */
@@ -18,31 +17,28 @@ export interface PublishRateOptions {
 }
 
 /**
- * A token bucket a principal, kept as one number: when it will be full again. One that is full is forgotten. Where more
- * principals publish than the table holds, those it does not know wait (`rate-limited`) until it has room.
+ * A token bucket a principal. Where more principals publish than the table holds, those it does not know wait
+ * (`rate-limited`) until it has room.
  */
 export class PublishRate {
-  readonly #eventMs: number
+  readonly #perSecond: number
   readonly #capacity: number
-  readonly #now: () => number
-  readonly #most: number
-  readonly #fullAt = new Map<string, number>()
-  #sweptAt = Number.NEGATIVE_INFINITY
+  readonly #buckets: TokenBuckets
 
   constructor({ perSecond, now, principals = MAX_PRINCIPALS }: PublishRateOptions) {
-    this.#eventMs = 1000 / perSecond
+    this.#perSecond = perSecond
     this.#capacity = perSecond * BURST_S
-    this.#now = now
-    this.#most = principals
+    const bucket = { eachMs: 1000 / perSecond, capacity: this.#capacity }
+    this.#buckets = new TokenBuckets({ ...bucket, monotonic: now, keys: principals })
   }
 
   get size(): number {
-    return this.#fullAt.size
+    return this.#buckets.size
   }
 
   /** Before a body is read: whether there is room for one event at all. @throws HubError `rate-limited` */
   require(principal: Principal): void {
-    if (principal.limited) this.#after(principal.id, 1)
+    if (principal.limited) this.#requireRoom(principal.id, 1)
   }
 
   /** All of them or none. @throws HubError `rate-limited`, `batch-too-large` for more than there ever is room for */
@@ -54,33 +50,14 @@ export class PublishRate {
         `This credential publishes at most ${this.#capacity} events at once; split the batch.`,
       )
     }
-    this.#fullAt.set(principal.id, this.#after(principal.id, events))
+    this.#requireRoom(principal.id, events)
+    this.#buckets.take(principal.id, events)
   }
 
-  /** When the bucket is full again with these events taken. */
-  #after(id: string, events: number): number {
-    const now = this.#now()
-    const known = this.#fullAt.get(id)
-    if (known === undefined) this.#makeRoom(now)
-    const fullAt = Math.max(known ?? now, now) + events * this.#eventMs
-    const wait = fullAt - now - this.#capacity * this.#eventMs
-    // Sums of fractions: an event more or less in a million is nobody's.
-    if (wait > this.#eventMs / 1000)
-      throw tooFast(`This credential publishes faster than ${this.#perSecond} events a second`, wait)
-    return fullAt
-  }
-
-  get #perSecond(): number {
-    return this.#capacity / BURST_S
-  }
-
-  #makeRoom(now: number): void {
-    if (this.#fullAt.size < this.#most) return
-    if (now - this.#sweptAt >= SWEEP_MS) {
-      this.#sweptAt = now
-      for (const [id, fullAt] of this.#fullAt) if (fullAt <= now) this.#fullAt.delete(id)
-    }
-    if (this.#fullAt.size >= this.#most) throw tooFast('Too many credentials publish at once', SWEEP_MS)
+  #requireRoom(id: string, events: number): void {
+    if (!this.#buckets.counts(id)) throw tooFast('Too many credentials publish at once', SWEEP_MS)
+    const wait = this.#buckets.waitMs(id, events)
+    if (wait > 0) throw tooFast(`This credential publishes faster than ${this.#perSecond} events a second`, wait)
   }
 }
 

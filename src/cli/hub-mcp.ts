@@ -2,13 +2,12 @@ import { version } from '../../package.json'
 import type { Access } from '../auth/access.ts'
 import type { PublishRate } from '../auth/publish-rate.ts'
 import type { Config } from '../config/config.ts'
-import type { EventTypes } from '../core/event-types.ts'
 import type { Hub } from '../core/hub.ts'
 import { systemClock } from '../daemon/clock.ts'
 import type { Answers } from '../http/answers.ts'
 import { hubCatalogue } from '../mcp/catalogue/hub-catalogue.ts'
 import { McpEvents } from '../mcp/events/events.ts'
-import { OfferedTypes } from '../mcp/events/offered-types.ts'
+import type { OfferedTypes } from '../mcp/events/offered-types.ts'
 import { Mcp } from '../mcp/mcp.ts'
 import type { WebhooksOnDemand } from '../webhooks/on-demand.ts'
 
@@ -16,7 +15,7 @@ export interface HubMcpOptions {
   hub: Hub
   access: Access
   config: Config
-  eventTypes: EventTypes
+  types: OfferedTypes
   webhooks: WebhooksOnDemand
   publishRate: PublishRate
   answers: Answers
@@ -25,7 +24,7 @@ export interface HubMcpOptions {
 
 /** All of MCP over one hub. Importing this loads the SDK: see `McpOnDemand`. */
 export function hubMcp(options: HubMcpOptions): Mcp {
-  const { hub, access, config, eventTypes, webhooks, publishRate, answers, report } = options
+  const { hub, access, config, types, webhooks, publishRate, answers, report } = options
   const { stream, limits, mcp } = config
   const reading = answers.reading.bind(answers)
   const catalogue = hubCatalogue({
@@ -41,7 +40,7 @@ export function hubMcp(options: HubMcpOptions): Mcp {
     hub,
     clock: systemClock,
     reading,
-    types: new OfferedTypes(eventTypes.declared),
+    types,
     webhooks: { desk: () => webhooks.get(), lasting: (principal) => access.isLasting(principal) },
     profile: mcp.events.profile,
     heartbeatMs: stream.heartbeatMs,

@@ -1,12 +1,11 @@
 import { hkdfSync } from 'node:crypto'
 import type { Access } from '../auth/access.ts'
 import type { LoadedConfig } from '../config/load.ts'
-import type { EventTypes } from '../core/event-types.ts'
 import type { Hub } from '../core/hub.ts'
 import { systemClock } from '../daemon/clock.ts'
 import type { LogLines } from '../daemon/log-lines.ts'
 import { chooser } from '../mcp/events/choose.ts'
-import { OfferedTypes } from '../mcp/events/offered-types.ts'
+import type { OfferedTypes } from '../mcp/events/offered-types.ts'
 import { openOutlets } from '../storage/open.ts'
 import { HttpOutbound } from '../webhooks/outbound/http-outbound.ts'
 import { Webhooks } from '../webhooks/webhooks.ts'
@@ -16,7 +15,7 @@ export interface HubWebhooksOptions {
   hub: Hub
   access: Access
   loaded: LoadedConfig
-  eventTypes: EventTypes
+  offeredTypes: () => Promise<OfferedTypes>
   /** 32 bytes. Another one than that of before makes the secrets on disk unreadable, as tickets. */
   ticketSecret: Uint8Array
   lines: LogLines
@@ -28,7 +27,7 @@ const SEAL = 'mcp-sse webhook secrets'
 
 /** Everything the hub sends by itself. Importing this loads it: see `WebhooksOnDemand`. @throws as `openOutlets`, `forwardsOf` */
 export async function hubWebhooks(options: HubWebhooksOptions): Promise<Webhooks> {
-  const { hub, access, loaded, eventTypes, ticketSecret, lines, report } = options
+  const { hub, access, loaded, offeredTypes, ticketSecret, lines, report } = options
   const { config } = loaded
   const forwards = forwardsOf(loaded)
   const { durability, dataDir: directory } = config
@@ -42,7 +41,7 @@ export async function hubWebhooks(options: HubWebhooksOptions): Promise<Webhooks
     eventsOnly: new Set(config.webhooks.eventsOnly),
     forwards: forwards.map((plan) => ({ plan, wants: plan.filter.patterns.map(({ text }) => text).join(' ') })),
     sealKey: new Uint8Array(hkdfSync('sha256', ticketSecret, '', SEAL, 32)),
-    choose: chooser(new OfferedTypes(eventTypes.declared)),
+    choose: chooser(await offeredTypes()),
     standing: (principal) => access.standing(principal),
     inquire: () => access.inquire(),
     limits: config.limits,

@@ -22,6 +22,7 @@ import { DONE, IO_ERROR } from './exit.ts'
 import { FirstKey } from './first-key.ts'
 import type { HubWebhooksOptions } from './hub-webhooks.ts'
 import type { Io } from './io.ts'
+import { offeredTypesOf } from './offered-types.ts'
 import { Reload, type ReloadOptions } from './reload.ts'
 import { serverOf } from './server.ts'
 import { welcome } from './welcome.ts'
@@ -92,9 +93,10 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
     const closed = config.logLevel === 'debug' ? (stream: ClosedStream) => lines.debug(closedLine(stream)) : undefined
     hub = await Hub.open({ log, clock: systemClock, limits, report, check, closed })
     const parts = { loaded, access, hub, ticketSecret, firstKey, lines }
-    webhooks = webhooksOf({ ...parts, eventTypes, report })
+    const offeredTypes = offeredTypesOf(eventTypes)
+    webhooks = webhooksOf({ ...parts, offeredTypes, report })
     if (hasWebhooks(config)) await webhooks.get()
-    const server = serverOf({ hub, access, config, eventTypes, webhooks, lines, report })
+    const server = serverOf({ hub, access, config, offeredTypes, webhooks, lines, report })
     mcp = server.mcp
     reload.resolve(reloading({ ...parts, load, mcp, webhooks }))
     listeners = await listen({

@@ -3,12 +3,12 @@ import type { Access } from '../auth/access.ts'
 import { PublishRate } from '../auth/publish-rate.ts'
 import { Refusals } from '../auth/refusals.ts'
 import type { Config } from '../config/config.ts'
-import type { EventTypes } from '../core/event-types.ts'
 import type { Hub } from '../core/hub.ts'
 import { systemClock } from '../daemon/clock.ts'
 import type { LogLines } from '../daemon/log-lines.ts'
 import { Answers } from '../http/answers.ts'
 import { createApp } from '../http/app.ts'
+import type { OfferedTypes } from '../mcp/events/offered-types.ts'
 import { McpOnDemand } from '../mcp/on-demand.ts'
 import type { WebhooksOnDemand } from '../webhooks/on-demand.ts'
 import { hubMetrics } from './hub-metrics.ts'
@@ -21,7 +21,7 @@ export interface ServerOptions {
   hub: Hub
   access: Access
   config: Config
-  eventTypes: EventTypes
+  offeredTypes: () => Promise<OfferedTypes>
   webhooks: WebhooksOnDemand
   lines: LogLines
   report: (error: unknown) => void
@@ -35,14 +35,14 @@ export interface HubServer {
 
 /** All that is served over one hub. Servers of several addresses share who may come in, how fast they publish, sessions and rooms. */
 export function serverOf(options: ServerOptions): HubServer {
-  const { hub, access, config, eventTypes, webhooks, lines, report } = options
+  const { hub, access, config, offeredTypes, webhooks, lines, report } = options
   const { stream, limits } = config
   const publishRate = new PublishRate({ perSecond: limits.publishRate, now: systemClock.monotonic })
   const refusals = new Refusals(lines.warn, systemClock.monotonic)
   const answers = new Answers(ANSWER_BYTES)
   const mcp = new McpOnDemand(async () => {
     const { hubMcp } = await import('./hub-mcp.ts')
-    return hubMcp({ hub, access, config, eventTypes, webhooks, publishRate, answers, report })
+    return hubMcp({ hub, access, config, types: await offeredTypes(), webhooks, publishRate, answers, report })
   })
   const metrics = hubMetrics({ version, hub, mcp: () => mcp.begun, webhooks: () => webhooks.begun() })
   const heartbeatS = Math.ceil(stream.heartbeatMs / 1000)

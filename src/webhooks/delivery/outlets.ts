@@ -102,15 +102,8 @@ export class Outlets {
   }
 
   /** How far it is, written down before this resolves. @throws as `OutletStore.record` */
-  async record(outlet: Outlet): Promise<void> {
-    const change = outlet.change()
-    try {
-      await this.#options.store.record([change])
-    } catch (error) {
-      outlet.keep(change)
-      this.#recorder.changed(outlet)
-      throw error
-    }
+  record(outlet: Outlet): Promise<void> {
+    return this.#recorder.record([outlet])
   }
 
   /** What is under way has `patienceMs` to end; then everything is written down. */

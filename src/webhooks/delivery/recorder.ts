@@ -43,6 +43,23 @@ export class Recorder {
     this.#changed.add(outlet)
   }
 
+  /**
+   * How far they are, written down before this resolves; else it is sent again after a restart, or recorded with the next
+   * change. @throws as `OutletStore.record`
+   */
+  async record(outlets: readonly Outlet[]): Promise<void> {
+    const changes = outlets.map((outlet) => outlet.change())
+    try {
+      await this.#options.store.record(changes)
+    } catch (error) {
+      for (const [index, outlet] of outlets.entries()) {
+        outlet.keep(changes[index]!)
+        this.#changed.add(outlet)
+      }
+      throw error
+    }
+  }
+
   /** Everything is written down. */
   async close(): Promise<void> {
     for (const undo of this.#undo) undo()
@@ -62,16 +79,9 @@ export class Recorder {
     while (this.#changed.size > 0) {
       const some = [...this.#changed].slice(0, MOST_AT_ONCE)
       for (const outlet of some) this.#changed.delete(outlet)
-      const kept = some.filter((outlet) => !outlet.closed)
-      const changes = kept.map((outlet) => outlet.change())
       try {
-        await this.#options.store.record(changes)
+        await this.record(some.filter((outlet) => !outlet.closed))
       } catch (error) {
-        // It is sent again after a restart, or recorded with the next change.
-        for (const [index, outlet] of kept.entries()) {
-          outlet.keep(changes[index]!)
-          this.#changed.add(outlet)
-        }
         this.#notBefore = this.#options.clock.monotonic() + AGAIN_MS
         this.#options.report(error)
         return

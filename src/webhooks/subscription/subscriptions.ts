@@ -21,7 +21,7 @@ import type { WebhookLimits } from './quota.ts'
 import { Reviews } from './reviews.ts'
 import { Rows } from './rows.ts'
 import { statusOf } from './status.ts'
-import { Turns } from './turns.ts'
+import { TurnsByKey } from './turns-by-key.ts'
 import { Unsaved } from './unsaved.ts'
 import { VerifiedCallbacks } from './verified-callbacks.ts'
 import { type Keys, NOTHING, webhookPlan } from './webhook-plan.ts'
@@ -62,7 +62,7 @@ export class Subscriptions {
   readonly #rows: Rows
   readonly #reviews: Reviews
   readonly #verified: VerifiedCallbacks
-  readonly #turns = new Turns()
+  readonly #turns = new TurnsByKey()
   readonly #making = new Map<string, Making>()
   readonly #unsaved: Unsaved
   readonly #undo: () => void

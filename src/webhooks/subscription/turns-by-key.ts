@@ -4,7 +4,7 @@ const MOST_WAITING = 4
 const RETRY_MS = 1000
 
 /** One thing after another for each key. */
-export class Turns {
+export class TurnsByKey {
   readonly #last = new Map<string, { turn: Promise<unknown>; waiting: number }>()
 
   /** @throws HubError `rate-limited` when so many wait for their turn already */
