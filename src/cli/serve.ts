@@ -203,17 +203,18 @@ interface Running {
 
 /** Streams are told before their sockets are closed; what does not go in time is cut off. */
 async function end({ hub, mcp, webhooks, listeners }: Partial<Running>, timeoutMs: number): Promise<void> {
-  const answered = listeners?.stop()
-  // First the hub: a call of MCP that waits at it is answered with the place to go on from.
-  await hub?.drain()
-  const sent = (await webhooks?.begun())?.stop(timeoutMs)
-  await mcp?.drain()
-  // A timer that is left would keep the process for the rest of its time.
   let late: ReturnType<typeof setTimeout> | undefined
   const patience = new Promise<void>((resolve) => {
     late = setTimeout(resolve, timeoutMs)
   })
+  const answered = listeners?.stop()
+  // First the hub: a call of MCP that waits at it is answered with the place to go on from. What streams leave of the
+  // time is for those that take their last frame slowly and for what is being sent.
+  await hub?.drain(timeoutMs / 2)
+  const sent = (await webhooks?.begun())?.stop(timeoutMs / 2)
+  await mcp?.drain()
   await Promise.race([answered, patience])
+  // A timer that is left would keep the process for the rest of its time.
   clearTimeout(late)
   await listeners?.cutOff()
   await sent

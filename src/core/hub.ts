@@ -4,6 +4,7 @@ import { type CloseReason, closeReasons } from './close-reason.ts'
 import { type ClosedStream, closedStream } from './closed-stream.ts'
 import { type ConnectionSummary, connectionSummary } from './connection-summary.ts'
 import { type ConnectionKind, noRoom } from './connections.ts'
+import { Departure } from './departure.ts'
 import { HubError } from './errors.ts'
 import type { Draft } from './event.ts'
 import type { EventLog, Receipt } from './event-log.ts'
@@ -43,6 +44,7 @@ export interface HubLimits extends SubscriptionLimits {
 export interface HubOptions {
   log: EventLog
   clock: Clock
+  /** Read whenever they count: what is put in their place counts from then on, but for `tailBytes`. */
   limits: HubLimits
   /** Failures that end one stream and that nobody foresaw. */
   report: (error: unknown) => void
@@ -87,6 +89,7 @@ export class Hub {
   #sequence = 0
   #sweeping = false
   #state: 'ready' | 'draining' | 'failed' = 'ready'
+  #departure: Departure | undefined
 
   /** Fills the tail from the log: the commonest replay is the one after a restart. */
   static async open(options: HubOptions): Promise<Hub> {
@@ -274,9 +277,9 @@ export class Hub {
   /** How long a client that is told to come back should wait, in milliseconds; never the same for two of them. */
   retryMs(reason: CloseReason): number {
     const base = this.#limits.retryMs * (0.5 + this.#clock.random())
+    if (closeReasons[reason].delay === 'short') return Math.round(base)
     // Many at once come back over as many milliseconds as there are, at a thousand a second.
-    const spread = closeReasons[reason].delay === 'spread' ? this.#clock.random() * this.#readers.size : 0
-    return Math.round(base + spread)
+    return Math.round(base + (this.#departure?.delayMs() ?? this.#clock.random() * this.#readers.size))
   }
 
   /** No more publishes or new streams; `ready` turns false so that a balancer sends them elsewhere. */
@@ -284,10 +287,12 @@ export class Hub {
     if (this.#state === 'ready') this.#state = 'draining'
   }
 
-  /** No more publishes or new streams; every stream is told and ended. Resolves when all have been told. */
-  async drain(): Promise<void> {
+  /** No more publishes or new streams; every stream is told and ended, many of them over up to `withinMs`. Resolves when all have been told. */
+  async drain(withinMs = 0): Promise<void> {
     this.refuseNew()
-    await this.#closeAll(this.#state === 'failed' ? 'log-failed' : 'shutdown')
+    const reason = this.#state === 'failed' ? 'log-failed' : 'shutdown'
+    this.#departure = new Departure(this.#clock, this.#readers.size, withinMs)
+    await this.#departure.each([...this.#readers], (subscription) => subscription.close(reason))
   }
 
   /** Releases what the hub registered. The log is its owner's to close. */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Executable } from '../support/executable.ts'
 import { Follower } from '../support/follower.ts'
 import { freePort } from '../support/port.ts'
+import { RawStream } from '../support/raw-stream.ts'
 import { StallingReader } from '../support/stalling-reader.ts'
 import { until } from '../support/until.ts'
 
@@ -119,6 +120,39 @@ test('a reader that has stopped reading holds up a stop no longer than drain.tim
   expect(stalled.closed).toBe(false)
   stalled.hangUp()
 })
+
+test('many streams are told one after the other, and their clients come back after the last one was', async () => {
+  const READERS = 1_200
+  server = await Executable.serve()
+  const readers: RawStream[] = []
+  while (readers.length < READERS) {
+    const some = Array.from({ length: 100 }, () => RawStream.open(`${server.url}/events`))
+    readers.push(...(await Promise.all(some)))
+  }
+  const goodbyes = Promise.all(readers.map(goodbye))
+  server.signal('SIGTERM')
+  expect((await ended()).exit).toBe(0)
+  const told = await goodbyes
+  expect(readers.filter((reader) => !reader.endedWhole)).toEqual([])
+  const [times, retries] = [told.map(({ at }) => at), told.map(({ retryMs }) => retryMs)]
+  // 300 ms for 1,200; on a busy machine the first of them are read late.
+  expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(100)
+  // 1 to 3 s, and a turn of a thousand a second.
+  expect(Math.min(...retries)).toBeGreaterThanOrEqual(1_000)
+  expect(Math.max(...retries)).toBeLessThanOrEqual(3_000 + READERS + 300)
+  expect(Math.max(...retries) - Math.min(...retries)).toBeGreaterThan(READERS)
+})
+
+/** When a stream said why it ends, and what to wait then, in milliseconds. */
+async function goodbye(reader: RawStream): Promise<{ at: number; retryMs: number }> {
+  for (let block = await reader.next(); block; block = await reader.next()) {
+    if (block.type !== '$closing' || block.data === undefined) continue
+    const { reason, retryMs } = JSON.parse(block.data)
+    expect(reason).toBe('shutdown')
+    return { at: performance.now(), retryMs }
+  }
+  throw new Error('It ended without a word.')
+}
 
 test('publishes in flight are answered or refused: none is acknowledged and lost', async () => {
   server = await Executable.serve()
