@@ -22,6 +22,7 @@ import { latency } from './rows/latency.ts'
 import { liveness } from './rows/liveness.ts'
 import { mcpCalls } from './rows/mcp-calls.ts'
 import { mcpNotices } from './rows/mcp-notices.ts'
+import { observedFanOut } from './rows/observed.ts'
 import { ndjsonPublishes, singlePublishes } from './rows/publishing.ts'
 import { replay } from './rows/replay.ts'
 import { start } from './rows/start.ts'
@@ -43,7 +44,11 @@ const rows: Record<string, (bench: Bench) => Promise<Row[]>> = {
   'mcp-notices': mcpNotices,
   webhooks,
   before: fanOutBefore,
+  observed: observedFanOut,
 }
+
+/** Rows of a comparison that a whole run has no part in. */
+const named = ['observed']
 
 const say = (line: string) => console.log(line)
 
@@ -66,7 +71,7 @@ async function run(options: Options): Promise<number> {
     failed: [],
   }
   for (const [name, measure] of Object.entries(rows)) {
-    if (options.only.length > 0 && !options.only.includes(name)) continue
+    if (options.only.length > 0 ? !options.only.includes(name) : named.includes(name)) continue
     const began = performance.now()
     say(name)
     try {
@@ -79,7 +84,7 @@ async function run(options: Options): Promise<number> {
       say(`  not measured: ${(error as Error).message}`)
     }
   }
-  await Bun.write(options.out, resultsMarkdown(results))
+  await Bun.write(options.out, resultsMarkdown(results, dirname(options.out)))
   await Bun.write(join(dirname(options.out), 'results.svg'), chart(results.rows, results.date))
   say(`written: ${options.out}`)
   const missed = results.rows.flatMap((row) => row.checks).filter((check) => verdict(check) === 'missed')

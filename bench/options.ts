@@ -13,9 +13,10 @@ export interface Options {
 export const usage = `bun run bench [--quick] [--only ROW,…] [--pairs N] [--before FILE] [--out FILE]
 
   --quick    one short round of everything, under three minutes; checks the bench, measures little
-  --only     these rows: cpu, deliveries, latency, memory, livez, publish, ndjson, replay, start, crash, mcp-calls, mcp-notices, webhooks, before
+  --only     these rows: cpu, deliveries, latency, memory, livez, publish, ndjson, replay, start, crash, mcp-calls, mcp-notices, webhooks, before,
+             and observed, which only runs when it is named
   --pairs    interleaved rounds (5; 1 with --quick)
-  --before   an executable of an earlier commit, for the row of that name
+  --before   an executable of an earlier commit, for the rows before and observed
   --out      results file (bench/RESULTS.md; bench/out/RESULTS.md with --quick or --only)`
 
 const full: Effort = {

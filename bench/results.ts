@@ -2,6 +2,7 @@ import { cpus, release, totalmem } from 'node:os'
 import type { Effort } from './bench.ts'
 import type { Absent, Contender } from './contenders/contender.ts'
 import { type Check, type Figure, median, type Row, verdict } from './row.ts'
+import { soakSection } from './soak/section.ts'
 
 export interface Results {
   date: string
@@ -17,7 +18,8 @@ export interface Results {
 
 const words = { goal: 'goal met', must: 'must met, goal missed', missed: '**must missed**' } as const
 
-export function resultsMarkdown(results: Results): string {
+/** `folder`: where they will lie, and what is linked to. */
+export function resultsMarkdown(results: Results, folder: string): string {
   const { effort } = results
   return `${[
     '# Benchmark results',
@@ -30,6 +32,7 @@ export function resultsMarkdown(results: Results): string {
     ...results.failed.map(({ row, reason }) => `Not measured: ${row}: ${reason}`),
     '## Measured',
     ...results.rows.map(section),
+    soakSection(folder),
     '## How',
     method(effort),
   ]
