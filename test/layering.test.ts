@@ -16,7 +16,10 @@ const mayImport: Record<string, readonly string[]> = {
   page: [],
   mcp: ['core', 'sse', 'auth', 'webhooks'],
   http: ['core', 'sse', 'auth', 'webhooks', 'mcp', 'page'],
-  cli: ['core', 'config', 'auth', 'webhooks', 'mcp', 'http', 'storage/open.ts', 'daemon', 'observe', 'schemas', 'sse'],
+  cli: [
+    ...['core', 'config', 'auth', 'webhooks', 'mcp', 'http', 'storage/open.ts', 'storage/archive.ts', 'daemon'],
+    ...['observe', 'schemas', 'sse', 'storage/file-lock.ts'],
+  ],
   'index.ts': ['cli'],
 }
 
