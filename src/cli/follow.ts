@@ -20,6 +20,8 @@ const LONGEST_RETRY_MS = 30_000
 /** Until `$open` tells how often the hub shows signs of life. */
 const FIRST_QUIET_MS = 60_000
 const LEAST_QUIET_MS = 5000
+/** For the head of the answer: a hub sends it with `$open`, at once. */
+const ANSWER_MS = 30_000
 /** An event has at most 252 KiB of data; far above that it is not a hub that answers. */
 const MAX_FRAME_CHARACTERS = 4 * 1024 * 1024
 
@@ -101,7 +103,8 @@ export async function* follow(
 
 /** Fit for brackets. Bun's own sentences about sockets end in advice for programmers; their code says as much. */
 function reasonOf(error: unknown): string {
-  if (error instanceof Error && 'code' in error) return String(error.code)
+  // A DOMException (a timeout, an abort) has a number there.
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code
   return (error instanceof Error ? error.message : String(error)).replace(/\.$/, '')
 }
 
@@ -123,7 +126,7 @@ async function connect(
 ): Promise<Response> {
   const headers: Record<string, string> = { accept: 'text/event-stream' }
   if (progress.lastEventId) headers['last-event-id'] = progress.lastEventId
-  const response = await hub.send('/events', { query, headers, signal })
+  const response = await hub.send('/events', { query, headers, signal, answerMs: ANSWER_MS })
   if (!response.ok) {
     if (TEMPORARY.has(response.status) && (progress.opened || response.headers.has('retry-after'))) return response
     const failure = await failureOfAnswer(response, hub)

@@ -10,7 +10,12 @@ export interface HubRequest {
   headers?: Record<string, string>
   body?: string
   signal?: AbortSignal
+  /** How long to wait for the head of the answer; its body may take longer. Without it, Bun's own five minutes. */
+  answerMs?: number
 }
+
+/** A commit waits for its disk; nothing that one asks for waits for somebody else. */
+const ANSWER_MS = 60_000
 
 export function addHubFlags(command: Command): void {
   command.option('--url <url>', `where the hub is (MCP_SSE_URL; default: ${DEFAULT_URL})`)
@@ -23,6 +28,7 @@ const USES = {
   topics: 'topics',
   run: 'run <topic> -- <command>',
   health: 'health',
+  doctor: 'doctor <url>',
   stdio: 'stdio',
   'connections list': 'connections list',
   'connections end': 'connections end <id>',
@@ -61,18 +67,25 @@ export class HubClient {
   readonly verb: HubVerb
   readonly url: string
   readonly #key: string | undefined
+  readonly #anyCertificate: boolean
 
-  constructor(verb: HubVerb, url: string, key: string | undefined) {
+  /** `anyCertificate`: it is on this machine, whatever it shows is taken. Never where a key is sent. */
+  constructor(verb: HubVerb, url: string, key: string | undefined, { anyCertificate = false } = {}) {
     this.verb = verb
     this.url = url
     this.#key = key
+    this.#anyCertificate = anyCertificate
   }
 
   /**
    * The answer, whatever its status.
    * @throws CommandFailure when nobody answers; the signal's reason when it aborts.
    */
-  async send(path: string, { method = 'GET', query, headers = {}, body, signal }: HubRequest): Promise<Response> {
+  async send(path: string, request: HubRequest): Promise<Response> {
+    const { method = 'GET', query, headers = {}, body, signal, answerMs } = request
+    const silence = answerMs === undefined ? undefined : new AbortController()
+    const timer = silence && setTimeout(() => silence.abort(), answerMs)
+    const signals = [signal, silence?.signal].filter((one) => one !== undefined)
     const authorization: Record<string, string> = this.#key ? { authorization: `Bearer ${this.#key}` } : {}
     const search = query?.size ? `?${query}` : ''
     try {
@@ -82,26 +95,57 @@ export class HubClient {
         // A redirected POST would arrive as a GET, and the key elsewhere.
         redirect: 'manual',
         // HTTP_PROXY counts for this machine too (Bun 1.4.5), and no proxy knows what listens here.
-        ...(isLocalUrlHost(new URL(this.url).hostname) ? { proxy: false } : {}),
+        ...(isLocalUrlHost(new URL(this.url).hostname) || this.#anyCertificate ? { proxy: false } : {}),
+        ...(this.#anyCertificate && this.#key === undefined ? { tls: { rejectUnauthorized: false } } : {}),
         ...(body === undefined ? {} : { body }),
-        ...(signal ? { signal } : {}),
+        ...(signals.length > 0 ? { signal: AbortSignal.any(signals) } : {}),
       })
     } catch (error) {
       if (signal?.aborted) throw error
+      if (silence?.signal.aborted) throw silent(this.url, answerMs)
       throw unreachable(this.url, error)
+    } finally {
+      clearTimeout(timer)
     }
   }
 
   /** @throws CommandFailure with the hub's own sentence unless the answer is a success. */
   async request(path: string, request: HubRequest): Promise<Response> {
-    const response = await this.send(path, request)
+    const response = await this.send(path, { answerMs: ANSWER_MS, ...request })
     if (!response.ok) throw await failureOfAnswer(response, this)
     return response
   }
 }
 
+/** What BoringSSL, and Bun 1.4.5 over it, call a certificate that is not as it should be. */
+const BAD_CERTIFICATE = /CERT|SELF_SIGNED|LEAF_SIGNATURE/
+
+function silent(url: string, answerMs: number | undefined, cause?: unknown): CommandFailure {
+  const within = answerMs === undefined ? 'in time' : `within ${answerMs / 1000} s`
+  return new CommandFailure(`What listens at ${url} did not answer ${within}.`, `curl ${url}/readyz`, undefined, cause)
+}
+
 function unreachable(url: string, error: unknown): CommandFailure {
-  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
+  // Bun's own patience, and no code to show: a DOMException has a number there.
+  if (error instanceof Error && error.name === 'TimeoutError') return silent(url, undefined, error)
+  const name = error instanceof Error && 'code' in error ? String(error.code) : undefined
+  const code = name === undefined ? '' : ` (${name})`
+  if (name !== undefined && BAD_CERTIFICATE.test(name)) {
+    return new CommandFailure(
+      `What answers at ${url} shows a certificate that is not trusted here${code}.`,
+      `NODE_EXTRA_CA_CERTS=<PEM file of its authority> mcp-sse topics --url ${url}`,
+      undefined,
+      error,
+    )
+  }
+  if (name === 'ECONNRESET' && url.startsWith('http:')) {
+    return new CommandFailure(
+      `What listens at ${url} closed the connection without an answer${code}: it may speak https.`,
+      `mcp-sse topics --url ${url.replace(/^http:/, 'https:')}`,
+      undefined,
+      error,
+    )
+  }
   return new CommandFailure(
     `No hub answers at ${url}${code}.`,
     'mcp-sse serve, or name the hub with --url',

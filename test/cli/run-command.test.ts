@@ -8,6 +8,10 @@ import { expectSecret, secret } from '../support/secrets.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { until } from '../support/until.ts'
 
+const LEFT_BEHIND =
+  'mcp-sse: the command left a process in the background that holds its output; what that writes from now on is lost.\n' +
+  'Try: run --no-output, or send its output to a file: <command> >file 2>&1 &\n'
+
 const stored = () => Response.json({ cursor: 'abc.1' }, { status: 201 })
 
 function published({ body }: Received) {
@@ -192,6 +196,61 @@ test('when the reader of the output leaves, the command meets a broken pipe as w
 })
 
 test('what a command leaves running in the background does not hold it', async () => {
-  const { stdout, exitCode } = await run(['t', '--', 'sh', '-c', 'sleep 30 & echo started'])
-  expect([stdout, exitCode]).toEqual(['started\n', 0])
+  const { stdout, stderr, exitCode } = await run(['t', '--', 'sh', '-c', 'sleep 30 & echo started'])
+  expect([stdout, stderr, exitCode]).toEqual(['started\n', LEFT_BEHIND, 0])
+})
+
+test.each(['while :; do echo x; sleep 0.1; done', 'yes'])(
+  'what it leaves running does not hold it either by writing for ever: %s',
+  async (left) => {
+    const started = performance.now()
+    const { stderr, exitCode, requests } = await run(['t', '--', 'sh', '-c', `(${left}) & exit 3`])
+    expect([stderr, exitCode]).toEqual([LEFT_BEHIND, 3])
+    expect(performance.now() - started).toBeLessThan(8000)
+    expect(published(requests[0]!)).toMatchObject({ type: 'run.failed', data: { exitCode: 3 } })
+  },
+)
+
+test('what it leaves running goes on if its output is a file', async () => {
+  using dir = tempDir()
+  const left = `(while ! test -e ${dir.path}/go; do sleep 0.05; done; echo later; touch ${dir.path}/survived) >${dir.path}/file 2>&1 &`
+  expect(await run(['t', '--', 'sh', '-c', left])).toMatchObject({ stderr: '', exitCode: 0 })
+  writeFileSync(join(dir.path, 'go'), '')
+  await until('the background process to end', () => existsSync(join(dir.path, 'survived')))
+})
+
+test('a reader that is slow is given all that the command wrote, however long after its end', async () => {
+  await using hub = scriptedHub(stored)
+  using dir = tempDir()
+  const script = 'seq 1 20000; touch written'
+  const child = startCommand(['run', 't', '--url', hub.url, '--', 'sh', '-c', script], { cwd: dir.path })
+  await until('the command to have written', () => existsSync(join(dir.path, 'written')))
+  await Bun.sleep(3000)
+  const lines = (await new Response(child.stdout).text()).trim().split('\n')
+  expect([lines.length, lines.at(-1), await child.exited]).toEqual([20_000, '20000', 0])
+  expect(await new Response(child.stderr).text()).toBe('')
+})
+
+test('without a temporary directory the command runs, and its last lines are published', async () => {
+  const { stdout, stderr, exitCode, requests } = await run(['t', '--', 'sh', '-c', 'echo ran; exit 5'], stored, {
+    TMPDIR: '/nonexistent',
+  })
+  expect([stdout, stderr, exitCode]).toEqual(['ran\n', '', 5])
+  expect(published(requests[0]!).data).toMatchObject({ exitCode: 5, lastLines: ['ran'] })
+})
+
+test('an output that is lost on its way is said, and the command’s exit code stays', async () => {
+  await using hub = scriptedHub(stored)
+  using dir = tempDir()
+  const entry = join(import.meta.dir, '../../src/index.ts')
+  const inner = [process.execPath, 'run', entry, 'run', 't', '--url', hub.url, '--', 'echo', 'hello']
+  const child = Bun.spawn(['sh', '-c', '"$@" >/dev/full', 'sh', ...inner], {
+    cwd: dir.path,
+    env: { PATH: process.env.PATH ?? '', HOME: dir.path },
+    stdin: 'ignore',
+    stderr: 'pipe',
+  })
+  expect(await new Response(child.stderr).text()).toStartWith('mcp-sse: output was lost: ')
+  expect(await child.exited).toBe(0)
+  expect(published(hub.requests[0]!)).toMatchObject({ type: 'run.ok', data: { lastLines: ['hello'] } })
 })

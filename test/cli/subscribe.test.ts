@@ -177,6 +177,17 @@ test('--no-follow prints the pages of the log and ends', async () => {
   ])
 })
 
+test('with --no-follow a place that this hub did not give is said to be of another one', async () => {
+  const page = { events: [eventDocument(1)], cursor: 'abc.1', hasMore: false, truncated: true }
+  await using hub = scriptedHub(() => Response.json(page))
+  expect((await subscribe(hub.url, ['--no-follow', '--since', 'otherhub.77'])).stderr).toBe(
+    'mcp-sse: gap: the place otherhub.77 is not in the log of this hub: another hub gave it, or retention removed what followed it.\n',
+  )
+  expect((await subscribe(hub.url, ['--no-follow', '--since', 'abc.0'])).stderr).toBe(
+    'mcp-sse: gap: events from here on were removed by retention.\n',
+  )
+})
+
 test('numbers keep their digits, in pages and in the text for people', async () => {
   const document = JSON.stringify(eventDocument(1)).replace('{"total":1}', '{"total":12345678901234567890,"rate":1.50}')
   await using hub = scriptedHub(({ query }) =>

@@ -81,11 +81,21 @@ test('run publishes how a command ended, and a subscriber’s command reacts to 
 test('a state file that a running process holds is refused, with something to type', async () => {
   server = await Executable.serve()
   using dir = tempDir()
-  const args = ['subscribe', '--no-follow', '--url', server.url, '--state', 'place', '--exec', 'true']
-  writeFileSync(join(dir.path, 'place.lock'), `${process.pid}`)
-  const refused = await runExecutable(args, { cwd: dir.path })
-  expect([refused.exitCode, refused.stderr]).toEqual([
-    1,
-    `mcp-sse: ${dir.path}/place is in use by another mcp-sse (process ${process.pid}); two would handle events twice.\nTry: mcp-sse subscribe --state <another file>\n`,
-  ])
+  const args = ['subscribe', '--url', server.url, '--state', 'place', '--exec', 'true']
+  const first = Bun.spawn([executablePath(), ...args], {
+    cwd: dir.path,
+    env: { PATH: process.env.PATH ?? '', HOME: dir.path },
+    stdio: ['ignore', 'ignore', 'ignore'],
+  })
+  try {
+    await until('the first place', () => existsSync(join(dir.path, 'place')))
+    const refused = await runExecutable(args, { cwd: dir.path })
+    expect([refused.exitCode, refused.stderr]).toEqual([
+      1,
+      `mcp-sse: ${dir.path}/place is in use by another mcp-sse; two would handle events twice.\nTry: mcp-sse subscribe --state <another file>\n`,
+    ])
+  } finally {
+    first.kill('SIGKILL')
+    await first.exited
+  }
 })

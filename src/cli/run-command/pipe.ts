@@ -10,34 +10,37 @@ export interface Pipe {
 }
 
 /**
- * `count` pipes; `undefined` where there is no `mkfifo`. Bun's own `'pipe'` (1.4.5) is a pair of sockets, and a script
- * that writes to `/dev/stderr` cannot open one (ENXIO), nor does its writer get SIGPIPE (ECONNRESET).
+ * `count` pipes; `undefined` where the system gives none: there is no `mkfifo`, or the temporary directory cannot be used.
+ * Bun's own `'pipe'` (1.4.5) is a pair of sockets, and a script that writes to `/dev/stderr` cannot open one (ENXIO), nor
+ * does its writer get SIGPIPE (ECONNRESET).
  */
 export function openPipes(count: number): Pipe[] | undefined {
   if (process.platform === 'win32') return undefined
-  const directory = mkdtempSync(join(tmpdir(), 'mcp-sse-run-'))
+  const opened: number[] = []
   try {
-    const paths = Array.from({ length: count }, (_, index) => join(directory, String(index)))
-    if (!makeFifos(paths)) return undefined
-    return paths.map((path) => {
-      // Without a writer yet, opening it would wait.
-      const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-      return { fd, end: openSync(path, constants.O_WRONLY) }
-    })
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
+    const directory = mkdtempSync(join(tmpdir(), 'mcp-sse-run-'))
+    try {
+      const paths = Array.from({ length: count }, (_, index) => join(directory, String(index)))
+      const made = Bun.spawnSync(['mkfifo', '-m', '600', ...paths], { stdio: ['ignore', 'ignore', 'ignore'] })
+      if (!made.success) return undefined
+      return paths.map((path) => {
+        // Without a writer yet, opening it would wait.
+        const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+        opened.push(fd)
+        const end = openSync(path, constants.O_WRONLY)
+        opened.push(end)
+        return { fd, end }
+      })
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
+  } catch (error) {
+    for (const fd of opened) closeSync(fd)
+    if (systemCode(error) === undefined) throw error
+    return undefined
   }
 }
 
 export function closeEnds(pipes: readonly Pipe[]): void {
   for (const { end } of pipes) closeSync(end)
-}
-
-function makeFifos(paths: readonly string[]): boolean {
-  try {
-    return Bun.spawnSync(['mkfifo', '-m', '600', ...paths], { stdio: ['ignore', 'ignore', 'ignore'] }).success
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error
-    return false
-  }
 }

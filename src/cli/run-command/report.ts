@@ -58,7 +58,7 @@ export class Report {
       signal: end.signal,
       ms,
       host: hostname(),
-      lastLines: lastLines?.map(clean),
+      lastLines,
     }
     const type = end.exitCode === 0 ? 'run.ok' : 'run.failed'
     // Tried again after an answer that was lost, the same id is stored once.

@@ -1,10 +1,9 @@
 import { closeSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
 import { type ChildEnd, childEnd, systemCode } from '../child-end.ts'
 import { plain } from '../display.ts'
-import { isBrokenPipe } from '../failure.ts'
 import type { Io } from '../io.ts'
 import { LastLines } from './last-lines.ts'
+import { type Outlet, PassedOutput } from './passed-output.ts'
 import { closeEnds, openPipes, type Pipe } from './pipe.ts'
 
 /** How a watched command went. */
@@ -20,8 +19,9 @@ export interface WatchedRun {
 const NOT_FOUND = 127
 const NOT_RUN = 126
 
-/** What a command left behind may hold its output open for good; this long without a word is the end. */
-const QUIET_MS = 500
+const LEFT_BEHIND =
+  'mcp-sse: the command left a process in the background that holds its output; what that writes from now on is lost.\n' +
+  'Try: run --no-output, or send its output to a file: <command> >file 2>&1 &\n'
 
 const FROM_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
 const FORWARDED: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', ...FROM_TERMINAL]
@@ -29,7 +29,7 @@ const FORWARDED: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'S
 /** Runs `command` as if nobody stood between: stdin is ours, output is passed on byte for byte, signals are forwarded. */
 export async function runWatched(command: readonly string[], withOutput: boolean, io: Io): Promise<WatchedRun> {
   const started = performance.now()
-  const lines = new LastLines()
+  const lines = new LastLines(io.env.MCP_SSE_KEY)
   const run = (end: ChildEnd): WatchedRun => ({
     command,
     end,
@@ -55,9 +55,12 @@ export async function runWatched(command: readonly string[], withOutput: boolean
       new PassedOutput(err, (bytes) => io.pass('stderr', bytes), lines.output()),
     ]
     const end = await childEnd(watched)
-    for (const failure of await Promise.all(outputs.map((output) => output.ended()))) {
+    await Promise.all(outputs.map((output) => output.ended()))
+    for (const { failure } of outputs) {
       if (failure) await io.stderr.write(`mcp-sse: output was lost: ${plain(failure)}\nTry: df -h .\n`)
     }
+    // Nobody may be left to read stderr; how the command went is published all the same.
+    if (outputs.some(({ left }) => left)) await io.stderr.write(LEFT_BEHIND).catch(() => {})
     return run(end)
   } catch (error) {
     const code = systemCode(error)
@@ -67,12 +70,6 @@ export async function runWatched(command: readonly string[], withOutput: boolean
   } finally {
     off()
   }
-}
-
-interface Outlet {
-  bytes: ReadableStream<Uint8Array>
-  /** Frees what the bytes come through: a cancelled stream keeps a descriptor that it was given (Bun 1.4.5). */
-  close(): void
 }
 
 function spawnWatched(
@@ -92,58 +89,5 @@ function spawnWatched(
     return { started, outputs: [outlet(out), outlet(err)] }
   } finally {
     closeEnds(pipes)
-  }
-}
-
-/** One output of a command on its way to ours. */
-class PassedOutput {
-  readonly #done: Promise<void>
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>
-  #failure: string | undefined
-  #ended = false
-  #writing = false
-  #lastAt = performance.now()
-
-  constructor({ bytes, close }: Outlet, pass: (bytes: Uint8Array) => Promise<void>, look: (bytes: Uint8Array) => void) {
-    this.#reader = bytes.getReader()
-    this.#done = this.#pass(pass, look)
-      .catch((error) => {
-        this.#failure = error instanceof Error ? error.message : String(error)
-      })
-      .finally(() => {
-        this.#ended = true
-        close()
-      })
-  }
-
-  /** After the command's end: resolves when all it wrote was passed on, or with what stood in the way. */
-  async ended(): Promise<string | undefined> {
-    this.#lastAt = performance.now()
-    while (!this.#ended && (this.#writing || performance.now() - this.#lastAt < QUIET_MS)) {
-      await Promise.race([this.#done, delay(QUIET_MS / 10)])
-    }
-    if (!this.#ended) await this.#reader.cancel()
-    await this.#done
-    return this.#failure
-  }
-
-  async #pass(pass: (bytes: Uint8Array) => Promise<void>, look: (bytes: Uint8Array) => void): Promise<void> {
-    while (true) {
-      const { done, value } = await this.#reader.read()
-      if (done) return
-      look(value)
-      this.#writing = true
-      try {
-        await pass(value)
-      } catch (error) {
-        // Our reader left, or the disk is full: its own pipe is broken then, which the command meets as without us.
-        await this.#reader.cancel()
-        if (isBrokenPipe(error)) return
-        throw error
-      } finally {
-        this.#writing = false
-        this.#lastAt = performance.now()
-      }
-    }
   }
 }

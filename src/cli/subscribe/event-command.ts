@@ -1,9 +1,17 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { oneLine } from '../../sse/encode.ts'
 import { type ChildEnd, childEnd } from '../child-end.ts'
 import { parseExact } from '../exact-json.ts'
 import type { Io } from '../io.ts'
+import { ProcessGroup } from './process-group.ts'
 
 const GRACE_MS = 10_000
+/** For what was killed to be gone: a process that waits for a disk goes when it has answered. */
+const KILLED_MS = 1000
+const LOOK_EVERY_MS = 20
+
+/** What `cmd` obeys in a line into which it has put a variable (`%MCP_SSE_TOPIC%`): it does so before it reads the line. */
+const OBEYED_BY_CMD = /[&|<>^"%!\r\n]/
 
 /** What one run of the command is given. */
 export interface Occasion {
@@ -16,7 +24,8 @@ export interface Occasion {
 /**
  * Runs `command` in the system's shell once: the event document and a line break on its stdin, what it is in its
  * environment, stdout and stderr ours. It leads a process group of its own, so that a signal reaches all it started:
- * SIGINT, SIGTERM and SIGHUP are passed on; after 10 s, and at the second one, it is killed.
+ * SIGINT, SIGTERM and SIGHUP are passed on; after 10 s, and at the second one, it is killed. This ends when the group has,
+ * so that nobody starts the same event beside it; SIGHUP then ends us as it would have.
  * @returns `interrupted` if it was stopped by us: whatever it then said, nobody knows how far it came.
  * @throws what the system says when it starts no process
  */
@@ -30,24 +39,31 @@ export async function runForEvent(command: string, { json, gap }: Occasion, io: 
     detached: process.platform !== 'win32',
     windowsVerbatimArguments: true,
   })
-  let interrupted = false
+  const group = new ProcessGroup(child)
+  let interrupted: NodeJS.Signals | undefined
+  let killAt = Number.POSITIVE_INFINITY
+  const kill = () => {
+    killAt = Math.min(killAt, performance.now())
+    group.signal('SIGKILL')
+  }
   let killing: ReturnType<typeof setTimeout> | undefined
   const off = io.onSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], (signal) => {
-    signalGroup(child, interrupted ? 'SIGKILL' : signal)
-    interrupted = true
-    killing ??= setTimeout(() => signalGroup(child, 'SIGKILL'), GRACE_MS)
-    if (signal !== 'SIGHUP') return
-    // Nothing else listens to it: with this listener gone it ends us as it would have.
-    off()
-    process.kill(process.pid, 'SIGHUP')
+    if (interrupted) return kill()
+    interrupted = signal
+    group.signal(signal)
+    killing = setTimeout(kill, GRACE_MS)
   })
   try {
     const end = await childEnd(child)
-    return interrupted ? 'interrupted' : end
+    if (interrupted === undefined) return end
+    while (group.isRunning && performance.now() < killAt + KILLED_MS) await delay(LOOK_EVERY_MS)
   } finally {
     off()
     clearTimeout(killing)
   }
+  // Nothing else listens to it.
+  if (interrupted === 'SIGHUP') process.kill(process.pid, 'SIGHUP')
+  return 'interrupted'
 }
 
 function shellLine(command: string, env: Io['env']): string[] {
@@ -58,26 +74,20 @@ function shellLine(command: string, env: Io['env']): string[] {
 /** Ours without the key: what runs because a stranger published something should not hold it. */
 function environment(json: string, gap: boolean, env: Io['env']): Record<string, string | undefined> {
   const { topic, type, id, cursor, time } = parseExact(json) as Record<string, unknown>
-  const given = { ...env }
-  delete given.MCP_SSE_KEY
-  delete given.MCP_SSE_GAP
   return {
-    ...given,
-    MCP_SSE_TOPIC: String(topic),
-    MCP_SSE_TYPE: String(type),
-    MCP_SSE_ID: String(id),
-    MCP_SSE_CURSOR: String(cursor),
-    MCP_SSE_TIME: String(time),
-    ...(gap ? { MCP_SSE_GAP: '1' } : {}),
+    ...env,
+    MCP_SSE_KEY: undefined,
+    MCP_SSE_TOPIC: given(topic),
+    MCP_SSE_TYPE: given(type),
+    MCP_SSE_ID: given(id),
+    MCP_SSE_CURSOR: given(cursor),
+    MCP_SSE_TIME: given(time),
+    MCP_SSE_GAP: gap ? '1' : undefined,
   }
 }
 
-function signalGroup(child: Bun.Subprocess, signal: NodeJS.Signals): void {
-  try {
-    if (process.platform === 'win32') child.kill(signal)
-    else process.kill(-child.pid, signal)
-  } catch (error) {
-    // Gone since.
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
-  }
+/** A field as a variable; left out where its text would be obeyed by the shell it is given to. */
+export function given(value: unknown, platform: NodeJS.Platform = process.platform): string | undefined {
+  const text = String(value)
+  return platform === 'win32' && OBEYED_BY_CMD.test(text) ? undefined : text
 }

@@ -8,7 +8,9 @@ export function noticeOf(item: Exclude<Taken, { kind: 'event' }>): string | unde
     case 'position':
       return undefined
     case 'truncated':
-      return 'gap: events from here on were removed by retention.'
+      return item.place === undefined
+        ? 'gap: events from here on were removed by retention.'
+        : `gap: the place ${plain(item.place)} is not in the log of this hub: another hub gave it, or retention removed what followed it.`
     case 'lost':
       return `connection lost (${plain(item.reason)}), trying again in ${(item.waitMs / 1000).toFixed(1)} s`
     case 'control':

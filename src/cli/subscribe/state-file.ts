@@ -9,9 +9,9 @@ import {
   statSync,
   writeSync,
 } from 'node:fs'
+import { lockFile } from '../../storage/file-lock.ts'
 import { IO_ERROR } from '../exit.ts'
 import { CommandFailure } from '../failure.ts'
-import { lockState } from './state-lock.ts'
 
 /** How far a subscriber has come. */
 export interface Place {
@@ -50,7 +50,7 @@ export class StateFile {
   /** @throws CommandFailure when it is in use, is no state file, or cannot be written. */
   static open(path: string): StateFile {
     const real = checked(path)
-    const release = attempted(real, () => lockState(real))
+    const release = attempted(real, () => lock(real))
     try {
       const start = attempted(real, () => read(real))
       const state = new StateFile(real, start, release)
@@ -135,6 +135,21 @@ function read(path: string): Place | undefined {
   const [, cursor, gap] = CONTENT.exec(text) ?? []
   if (cursor === undefined) throw foreign(path)
   return { cursor, gap: gap !== undefined }
+}
+
+/**
+ * One process a state file, by `<path>.lock` beside it: the file itself is replaced at every save.
+ * @throws CommandFailure while another process has it
+ */
+function lock(path: string): () => void {
+  const lock = `${path}.lock`
+  if (statSync(lock, { throwIfNoEntry: false })?.size) throw foreign(lock)
+  const release = lockFile(lock)
+  if (release) return release
+  throw new CommandFailure(
+    `${path} is in use by another mcp-sse; two would handle events twice.`,
+    'mcp-sse subscribe --state <another file>',
+  )
 }
 
 function foreign(path: string): CommandFailure {

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { LastLines } from '../../../src/cli/run-command/last-lines.ts'
+import { secret } from '../../support/secrets.ts'
 
 function linesOf(...chunks: (string | Uint8Array)[]): string[] {
   const lines = new LastLines()
@@ -45,4 +46,23 @@ test('all lines together are at most 8 KiB, and of one that is longer the end is
   expect(long).toEndWith('xü€end')
   expect(Buffer.byteLength(long!)).toBeLessThanOrEqual(8192)
   expect(Buffer.byteLength(long!)).toBeGreaterThan(8000)
+})
+
+test('no part of the secret is kept, however it lies across chunks, colours and the 8 KiB', () => {
+  const key = secret()
+  const half = key.length >> 1
+  const writes: string[][] = [
+    [`${key}${'x'.repeat(8192 - half)}`],
+    [`${key}${'x'.repeat(8192 - half)}\n`],
+    [key.slice(0, half), `${key.slice(half)}${'x'.repeat(8192 - half)}`],
+    ['y'.repeat(10_000) + key.slice(0, half), `${key.slice(half)} end\n`],
+    [`${key.slice(0, half)}\u001b[0m${key.slice(half)}${'x'.repeat(8192 - half)}\n`],
+  ]
+  for (const chunks of writes) {
+    const lines = new LastLines(key)
+    const take = lines.output()
+    for (const chunk of chunks) take(new TextEncoder().encode(chunk))
+    const kept = lines.lines.join('\n')
+    for (const part of [key.slice(0, half), key.slice(half)]) expect(kept.includes(part)).toBe(false)
+  }
 })

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { given } from '../../../src/cli/subscribe/event-command.ts'
 import { runCommand, startCommand } from '../../support/command.ts'
 import { RecordingScript } from '../../support/recording-script.ts'
 import { control, envelope, opening, scriptedHub, stream } from '../../support/scripted-hub.ts'
@@ -164,7 +165,6 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     expect(await child.exited).toBe(0)
     expect(contentOf(dir.path, 'log').split('\n').sort()).toEqual(['', 'inner', 'told', 'up'])
     expect(contentOf(dir.path, 'place')).toBe('abc.0\n')
-    expect(existsSync(join(dir.path, 'place.lock'))).toBe(false)
   },
 )
 
@@ -186,6 +186,38 @@ test('a second signal kills a command that ignores the first', async () => {
       return true
     }
   })
+})
+
+test.each(['SIGHUP', 'SIGTERM'] as const)(
+  'after %s it waits for all that the command started: nothing of it runs beside the next start',
+  async (signal) => {
+    await using hub = scriptedHub(() => stream({ frames: OPEN + envelope(1), end: false }))
+    using dir = tempDir()
+    // The shell goes at once, what it started takes its time over an event that is not done.
+    const slow = `trap "echo told >> log" HUP TERM; echo up >> log; while ! test -e go; do sleep 0.05; done; echo slow >> log`
+    const child = startCommand(
+      ['subscribe', '--url', hub.url, '--state', 'place', '--exec', `sh -c '${slow}' & wait`],
+      {
+        cwd: dir.path,
+      },
+    )
+    await until('the command to run', () => contentOf(dir.path, 'log') === 'up\n')
+    child.kill(signal)
+    await until('the command to be told', () => contentOf(dir.path, 'log').endsWith('told\n'))
+    expect(await Promise.race([child.exited, Bun.sleep(300).then(() => 'waits')])).toBe('waits')
+    writeFileSync(join(dir.path, 'go'), '')
+    await child.exited
+    expect(contentOf(dir.path, 'log')).toBe('up\ntold\nslow\n')
+    expect([child.exitCode, child.signalCode]).toEqual(signal === 'SIGHUP' ? [null, 'SIGHUP'] : [0, null])
+    expect(contentOf(dir.path, 'place')).toBe('abc.0\n')
+  },
+)
+
+test('on Windows a field that cmd would obey is not in the environment', () => {
+  const hostile = ['a&calc', 'a|b', 'a<b', 'a>b', 'a^b', 'a"b', '%PATH%', 'a!b', 'a\nb']
+  expect(hostile.map((text) => given(text, 'win32'))).toEqual(hostile.map(() => undefined))
+  expect(hostile.map((text) => given(text, 'linux'))).toEqual(hostile)
+  expect(given('orders/42', 'win32')).toBe('orders/42')
 })
 
 test('it does not wait for the next try after a signal', async () => {

@@ -1,12 +1,25 @@
 import { expect, test } from 'bun:test'
 import { existsSync, lstatSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { CommandFailure } from '../../../src/cli/failure.ts'
 import { StateFile } from '../../../src/cli/subscribe/state-file.ts'
 import { runCommand, startCommand } from '../../support/command.ts'
 import { envelope, opening, scriptedHub, stream } from '../../support/scripted-hub.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import { until } from '../../support/until.ts'
+
+/** As the first process of a container is: number 1, of a namespace of its own. It goes with who started it. */
+const CONTAINED = ['unshare', '--user', '--map-root-user', '--pid', '--fork', '--kill-child']
+
+async function canHaveNamespaces(): Promise<boolean> {
+  if (process.platform !== 'linux' || !Bun.which('unshare')) return false
+  return (await Bun.spawn([...CONTAINED, 'true'], { stdio: ['ignore', 'ignore', 'ignore'] }).exited) === 0
+}
+
+function placesIn(directory: string): string[] {
+  return readdirSync(directory)
+    .filter((name) => name.startsWith('place'))
+    .sort()
+}
 
 const SAVING = resolve(import.meta.dir, '../../support/saving-process.ts')
 
@@ -25,7 +38,8 @@ test('a place is kept for its owner alone, and is where the next one starts', ()
   const next = StateFile.open(path)
   expect(next.start).toEqual({ cursor: 'abc.7', gap: true })
   next.close()
-  expect(readdirSync(dir.path)).toEqual(['place'])
+  expect(placesIn(dir.path)).toEqual(['place', 'place.lock'])
+  expect(statSync(`${path}.lock`)).toMatchObject({ size: 0, mode: 0o100600 })
 })
 
 test('the first place is kept at once, later ones within a second, and the last at the end', async () => {
@@ -89,24 +103,34 @@ test('of two processes on one file the second is refused, and goes ahead when th
   await until('the first place', () => existsSync(join(dir.path, 'place')))
   expect(await runCommand(args, { cwd: dir.path })).toEqual({
     stdout: '',
-    stderr: `mcp-sse: ${dir.path}/place is in use by another mcp-sse (process ${first.pid}); two would handle events twice.\nTry: mcp-sse subscribe --state <another file>\n`,
+    stderr: `mcp-sse: ${dir.path}/place is in use by another mcp-sse; two would handle events twice.\nTry: mcp-sse subscribe --state <another file>\n`,
     exitCode: 1,
   })
   first.kill('SIGKILL')
   await first.exited
-  expect(existsSync(join(dir.path, 'place.lock'))).toBe(true)
   expect(await runCommand([...args, '--count', '1'], { cwd: dir.path })).toMatchObject({ stderr: '', exitCode: 0 })
-  expect(readdirSync(dir.path).filter((name) => name.startsWith('place'))).toEqual(['place'])
+  expect(placesIn(dir.path)).toEqual(['place', 'place.lock'])
 })
 
-test.if(process.platform === 'linux')('a lock whose number another process has by now does not count', () => {
-  using dir = tempDir()
-  const path = join(dir.path, 'place')
-  writeFileSync(`${path}.lock`, `${process.ppid} 1`)
-  StateFile.open(path).close()
-  writeFileSync(`${path}.lock`, `${process.ppid}`)
-  expect(() => StateFile.open(path)).toThrow(CommandFailure)
-})
+test.if(await canHaveNamespaces())(
+  'a process that has the same number in another container is another one',
+  async () => {
+    using dir = tempDir()
+    const path = join(dir.path, 'place')
+    const contained = () =>
+      Bun.spawn([...CONTAINED, process.execPath, 'run', SAVING, path], { stdout: 'pipe', stderr: 'pipe' })
+    const first = contained()
+    try {
+      await until('the first place', () => existsSync(path))
+      const second = contained()
+      expect(await new Response(second.stderr).text()).toContain('is in use by another mcp-sse')
+      expect(await second.exited).not.toBe(0)
+    } finally {
+      first.kill('SIGKILL')
+      await first.exited
+    }
+  },
+)
 
 test('a file of somebody else is left as it is', () => {
   using dir = tempDir()
@@ -115,8 +139,11 @@ test('a file of somebody else is left as it is', () => {
     writeFileSync(path, content)
     expect(() => StateFile.open(path)).toThrow('is not a file that --state wrote')
     expect(readFileSync(path, 'utf8')).toBe(content)
-    expect(readdirSync(dir.path)).toEqual(['place'])
+    expect(readFileSync(`${path}.lock`, 'utf8')).toBe('')
   }
+  writeFileSync(join(dir.path, 'other.lock'), 'precious')
+  expect(() => StateFile.open(join(dir.path, 'other'))).toThrow('other.lock is not a file that --state wrote')
+  expect(readFileSync(join(dir.path, 'other.lock'), 'utf8')).toBe('precious')
   expect(() => StateFile.open('/dev/null')).toThrow('/dev/null is not a file that --state wrote, and is left alone.')
   expect(() => StateFile.open(join(dir.path, 'none', 'place'))).toThrow(
     'cannot keep the place of this subscriber (ENOENT)',
