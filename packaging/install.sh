@@ -6,7 +6,7 @@
 # MCP_SSE_DOWNLOAD_URL  the directory with the executables and SHA256SUMS (a release knows its own)
 # MCP_SSE_INSTALL_DIR   where to put it (default: /usr/local/bin for root, else ~/.local/bin)
 #
-# Needs curl or wget, and sha256sum or shasum. What does not have the sum of SHA256SUMS is not installed.
+# Needs curl or GNU wget, and sha256sum or shasum. What does not have the sum of SHA256SUMS is not installed.
 # Everything is in functions and the last line calls: of a script that was cut off on its way nothing runs.
 set -eu
 
@@ -57,10 +57,31 @@ is_musl() {
 # Plain http would let everyone on the way choose both the executable and its sum.
 check_url() {
   case "$url" in
-    https://*) ;;
-    http://127.0.0.1:* | http://127.0.0.1/* | http://localhost:* | http://localhost/*) ;;
+    https://?* | http://127.0.0.1 | http://127.0.0.1/* | http://localhost | http://localhost/*) return ;;
+    http://127.0.0.1:* | http://localhost:*)
+      # http://localhost:x@elsewhere is elsewhere.
+      port=${url#http://*:}
+      case "${port%%/*}" in
+        '' | *[!0-9]*) ;;
+        *) return ;;
+      esac
+      ;;
     '') fail 'MCP_SSE_DOWNLOAD_URL is not set: where is the release?' 'MCP_SSE_DOWNLOAD_URL=https://WHERE sh install.sh' ;;
-    *) fail "MCP_SSE_DOWNLOAD_URL is not an https URL: $url" 'MCP_SSE_DOWNLOAD_URL=https://WHERE sh install.sh' ;;
+  esac
+  fail "MCP_SSE_DOWNLOAD_URL is not an https URL: $url" 'MCP_SSE_DOWNLOAD_URL=https://WHERE sh install.sh'
+}
+
+# BusyBox's wget takes any certificate. Of others than GNU's nobody knows.
+check_tools() {
+  if has curl; then return; fi
+  has wget || fail 'neither curl nor wget is here.' 'install one of them'
+  case "$url" in
+    https://*) ;;
+    *) return ;;
+  esac
+  case "$(wget --version 2>/dev/null || true)" in
+    *'GNU Wget'*) ;;
+    *) fail 'the wget of this system does not check certificates, so anyone on the way could send something else; nothing was installed.' 'install curl (apk add curl, apt-get install curl), and run it again' ;;
   esac
 }
 
@@ -71,11 +92,29 @@ fetch() {
       https://*) curl -fsSL --retry 2 --connect-timeout 20 --proto '=https' -o "$2" "$1" ;;
       *) curl -fsSL --connect-timeout 20 -o "$2" "$1" ;;
     esac
-  elif has wget; then
-    wget -q -O "$2" "$1"
   else
-    fail 'neither curl nor wget is here.' 'install one of them'
+    case "$1" in
+      https://*) fetch_by_https "$1" "$2" ;;
+      *) wget -q -O "$2" "$1" ;;
+    esac
   fi
+}
+
+# wget follows a redirect from https to http, and its --https-only is about links in pages.
+fetch_by_https() {
+  from=$1
+  for _ in 1 2 3 4 5 6; do
+    if wget -nv -S --max-redirect=0 -O "$2" "$from" 2>"$2.head"; then return 0; fi
+    from=$(sed -n 's/^ *[Ll]ocation: *\([^[:space:]]*\).*/\1/p' "$2.head" | tail -n 1)
+    case "$from" in
+      https://*) ;;
+      *)
+        cat "$2.head" >&2
+        return 1
+        ;;
+    esac
+  done
+  return 1
 }
 
 sum_of() {
@@ -110,6 +149,7 @@ main() {
   url=${MCP_SSE_DOWNLOAD_URL:-$DOWNLOAD_URL}
   url=${url%/}
   check_url
+  check_tools
   platform=$(platform)
   dir=$(where_to)
   mkdir -p "$dir" || fail "$dir cannot be made." 'MCP_SSE_INSTALL_DIR=<a directory of yours> sh install.sh'

@@ -48,7 +48,15 @@ export class Access {
 
   /** Counts from now on, or nothing changes. @throws HubError `invalid-config` */
   replace(settings: AccessSettings): void {
-    this.#state = new State(settings, this.#options, this.#state.authority)
+    this.prepare(settings)()
+  }
+
+  /** The same in two steps. @returns what makes them count, which does not throw. @throws HubError `invalid-config` */
+  prepare(settings: AccessSettings): () => void {
+    const state = new State(settings, this.#options, this.#state.authority)
+    return () => {
+      this.#state = state
+    }
   }
 
   get mode(): 'open' | 'credentials' {
@@ -76,7 +84,7 @@ export class Access {
     const { settings, addresses } = this.#state
     if (settings.publicUrl !== undefined) return settings.publicUrl
     const host = parseHost(headers.get('host'))
-    return host && new URL(`${addresses.schemeOf(headers, remote)}://${host.text}`).origin
+    return host && new URL(`${settings.tls ? 'https' : addresses.schemeOf(headers, remote)}://${host.text}`).origin
   }
 
   /** The cookie that may hold a token; `undefined`: none. */
@@ -158,6 +166,11 @@ export class Access {
     if (!(found instanceof Promise)) return found
     // Another reload may have come while it was asked.
     return found.then((visitor) => (visitor.state === this.#state ? visitor : this.again(visitor, asked)))
+  }
+
+  /** Whether who is at the other end of the socket may say things about the request: a trusted proxy. */
+  trusts(remote: string | undefined): boolean {
+    return this.#state.addresses.trusts(remote)
   }
 
   /** The client's address as limits count it; '' when they do not. */

@@ -46,6 +46,12 @@ export class ClientAddresses {
     return headers.get('x-forwarded-proto')?.toLowerCase() === 'https' ? 'https' : 'http'
   }
 
+  /** Whether a trusted proxy, or a program of a trusted machine, is at the other end. */
+  trusts(remote: string | undefined): boolean {
+    const socket = remote === undefined ? undefined : parse(remote)
+    return socket !== undefined && this.#isTrusted(socket)
+  }
+
   #rightMost(nodes: readonly string[] | undefined): string | undefined {
     if (!nodes) return undefined
     for (let index = nodes.length - 1; index >= 0; index--) {

@@ -7,6 +7,8 @@ export interface OriginSettings {
   publicUrl: string | undefined
   /** What `CORS_ORIGIN` lists. */
   corsOrigins: readonly string[] | undefined
+  /** Its own origin is https then, and never http. */
+  tls?: boolean | undefined
 }
 
 export interface Origin {
@@ -25,10 +27,12 @@ const FOREIGN: Origin = Object.freeze({ class: 'foreign', text: undefined, cooki
 export class Origins {
   readonly #listed: ReadonlySet<string>
   readonly #public: URL | undefined
+  readonly #tls: boolean
 
-  constructor({ publicUrl, corsOrigins }: OriginSettings) {
+  constructor({ publicUrl, corsOrigins, tls = false }: OriginSettings) {
     this.#listed = new Set(corsOrigins?.filter((origin) => origin !== '*'))
     this.#public = publicUrl === undefined ? undefined : new URL(publicUrl)
+    this.#tls = tls
   }
 
   /** `navigation`: a person may be sent here by a link on any page. */
@@ -43,7 +47,8 @@ export class Origins {
     if (text === this.#public?.origin) return 'own'
     const url = parseOrigin(text)
     // Whoever may answer for the name on plain http must not get what the cookie of https may.
-    if (url && isHost(url, host) && url.host !== this.#public?.host) return 'own'
+    const possible = url && (!this.#tls || url.protocol === 'https:')
+    if (possible && isHost(url, host) && url.host !== this.#public?.host) return 'own'
     if (this.#listed.has(text)) return 'listed'
     return url && isLoopbackName(url.hostname) ? 'local' : 'foreign'
   }

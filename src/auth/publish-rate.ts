@@ -1,6 +1,6 @@
 import { HubError } from '../core/errors.ts'
 import type { Principal } from '../core/principal.ts'
-import { SWEEP_MS, TokenBuckets } from '../core/token-buckets.ts'
+import { SWEEP_MS, TokenBuckets, type TokenBucketsOptions } from '../core/token-buckets.ts'
 
 /** Principals that published within the time their bucket takes to fill. */
 const MAX_PRINCIPALS = 10_000
@@ -21,15 +21,18 @@ export interface PublishRateOptions {
  * (`rate-limited`) until it has room.
  */
 export class PublishRate {
-  readonly #perSecond: number
-  readonly #capacity: number
+  #perSecond: number
   readonly #buckets: TokenBuckets
 
   constructor({ perSecond, now, principals = MAX_PRINCIPALS }: PublishRateOptions) {
     this.#perSecond = perSecond
-    this.#capacity = perSecond * BURST_S
-    const bucket = { eachMs: 1000 / perSecond, capacity: this.#capacity }
-    this.#buckets = new TokenBuckets({ ...bucket, monotonic: now, keys: principals })
+    this.#buckets = new TokenBuckets({ ...bucket(perSecond), monotonic: now, keys: principals })
+  }
+
+  /** Another rate from now on: nobody gets a burst by it, or loses what was saved up for the new one. */
+  replace(perSecond: number): void {
+    this.#perSecond = perSecond
+    this.#buckets.retune(bucket(perSecond))
   }
 
   get size(): number {
@@ -44,10 +47,11 @@ export class PublishRate {
   /** All of them or none. @throws HubError `rate-limited`, `batch-too-large` for more than there ever is room for */
   take(principal: Principal, events: number): void {
     if (!principal.limited) return
-    if (events > this.#capacity) {
+    const { capacity } = bucket(this.#perSecond)
+    if (events > capacity) {
       throw new HubError(
         'batch-too-large',
-        `This credential publishes at most ${this.#capacity} events at once; split the batch.`,
+        `This credential publishes at most ${capacity} events at once; split the batch.`,
       )
     }
     this.#requireRoom(principal.id, events)
@@ -59,6 +63,10 @@ export class PublishRate {
     const wait = this.#buckets.waitMs(id, events)
     if (wait > 0) throw tooFast(`This credential publishes faster than ${this.#perSecond} events a second`, wait)
   }
+}
+
+function bucket(perSecond: number): Pick<TokenBucketsOptions, 'eachMs' | 'capacity'> {
+  return { eachMs: 1000 / perSecond, capacity: perSecond * BURST_S }
 }
 
 function tooFast(why: string, retryAfterMs: number): HubError {

@@ -1,3 +1,4 @@
+import type { CloseReason } from '../core/close-reason.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import { CredentialError } from './credential-error.ts'
 
@@ -5,7 +6,8 @@ import { CredentialError } from './credential-error.ts'
 const QUIET_MS = 10_000
 
 export interface Refusal {
-  code: ErrorCode
+  /** Of a stream that is told to come back: why. MCP's own refusals have numbers that are not ours: the status. */
+  code: ErrorCode | CloseReason | `http-${number}`
   /** Which check failed, of a closed list; none where the code says it. */
   check: string | undefined
   /** As it is registered, never as it was asked: `POST /events/*`, `GET (no route)`. */
@@ -14,6 +16,19 @@ export interface Refusal {
   principal: string | undefined
   /** The client's address; '' for this machine. Asked for a line only: a flood of refusals writes few. */
   address: () => string
+  /** The id of the request, as its answer has it. */
+  request: string
+}
+
+type WriteRefusal = (line: string, fields: Readonly<Record<string, string | number | undefined>>) => void
+
+/** Where refusals are written down. */
+export interface RefusalLines {
+  /** What an operator should know of: a first one of its kind, and then how many came since. */
+  notable: WriteRefusal
+  /** Every other one, while somebody wants to see them. */
+  each: WriteRefusal
+  wantsEach: () => boolean
 }
 
 interface Told {
@@ -26,30 +41,55 @@ interface Told {
  * secret. As many counters as there are codes and checks, and both are closed lists.
  */
 export class Refusals {
-  readonly #write: (line: string) => void
+  readonly #lines: RefusalLines
   readonly #now: () => number
   readonly #told = new Map<string, Told>()
 
-  /** `write` gets lines for the log, `now` gives monotonic milliseconds. */
-  constructor(write: (line: string) => void, now: () => number) {
-    this.#write = write
+  /** `now` gives monotonic milliseconds. */
+  constructor(lines: RefusalLines, now: () => number) {
+    this.#lines = lines
     this.#now = now
   }
 
-  note({ code, check, route, principal, address }: Refusal): void {
-    const what = check === undefined ? code : `${code} (${check})`
+  /** One that says something about credentials, rights or limits. */
+  note(refusal: Refusal): void {
+    const what = nameOf(refusal)
     const now = this.#now()
     const told = this.#told.get(what)
     if (told && now - told.at < QUIET_MS) {
       told.since++
+      this.detail(refusal)
       return
     }
     this.#told.set(what, { at: now, since: 0 })
-    const from = address()
-    const who = `${principal === undefined ? '' : ` by ${principal}`}${from === '' ? '' : ` from ${from}`}`
-    const more = told && told.since > 0 ? `, and ${told.since} like it since the last line` : ''
-    this.#write(`refused ${what}: ${route}${who}${more}`)
+    this.#write(this.#lines.notable, refusal, told?.since ?? 0)
   }
+
+  /** Any other: the request was wrong, which is for the client to know. */
+  detail(refusal: Refusal): void {
+    if (this.#lines.wantsEach()) this.#write(this.#lines.each, refusal, 0)
+  }
+
+  #write(write: WriteRefusal, refusal: Refusal, more: number): void {
+    const { code, check, route, principal, request } = refusal
+    const from = refusal.address()
+    const who = `${principal === undefined ? '' : ` by ${principal}`}${from === '' ? '' : ` from ${from}`}`
+    const others = more > 0 ? `, and ${more} like it since the last line` : ''
+    write(`refused ${nameOf(refusal)}: ${route}${who}${others}`, {
+      about: 'refusal',
+      code,
+      check,
+      route,
+      principal,
+      address: from === '' ? undefined : from,
+      more: more > 0 ? more : undefined,
+      request,
+    })
+  }
+}
+
+function nameOf({ code, check }: Refusal): string {
+  return check === undefined ? code : `${code} (${check})`
 }
 
 /** Which check of a credential failed, as `CredentialError` names it. */

@@ -45,7 +45,8 @@ export function foreignOrigin(
     )
   }
   const origin = text.length <= MAX_ORIGIN_SHOWN ? parseOrigin(text)?.origin : undefined
-  const doing = method === 'GET' || method === 'HEAD' ? 'read' : method === 'POST' ? 'publish' : 'change anything'
+  const publishes = method === 'POST' && (kind === 'stream' || kind === 'raw')
+  const doing = method === 'GET' || method === 'HEAD' ? 'read' : publishes ? 'publish' : 'change anything'
   const what = kind === 'mcp' ? 'speak MCP' : doing
   const who = origin === undefined ? 'Pages without an origin of their own' : `Pages from ${origin}`
   const listed = origin === undefined ? [] : [`allow them with CORS_ORIGIN=${origin}`]

@@ -9,9 +9,10 @@ import type { AccessSettings } from './settings.ts'
 /**
  * As far as it decides who may ask: `page` is `/`; `public` needs no credential, and nor does `module` (`/client.js`), which
  * pages of any site import; on `stream` (`/events…`) a ticket counts, on `raw` (`/events/{topic}`) a key in the query; on
- * `mcp` (`/mcp`, `/sse`, `/messages`) a foreign page needs a credential for whatever it asks: a GET there is no reading.
+ * `mcp` (`/mcp`, `/sse`, `/messages`) a foreign page needs a credential for whatever it asks: a GET there is no reading; `tickets`
+ * makes what lets read.
  */
-export type RouteKind = 'page' | 'public' | 'module' | 'stream' | 'raw' | 'mcp' | 'other'
+export type RouteKind = 'page' | 'public' | 'module' | 'stream' | 'raw' | 'mcp' | 'tickets' | 'other'
 
 export interface Asked {
   request: Request
@@ -96,7 +97,11 @@ export class Rule {
       if (shown.kind === 'ticket') return passage(pageOf(origin), shown)
     }
     if (from === 'none' || from === 'own') return LOCAL
-    if (from !== 'foreign') return passage(text, { kind: 'local' })
+    if (from === 'listed') return passage(text, { kind: 'local' })
+    if (from === 'local') {
+      if (isForLocalPages(asked)) return passage(text, { kind: 'local' })
+      return refused(foreignOrigin(text, asked, 'open'), text)
+    }
     if (this.#anyoneReads && readsEvents(asked)) return passage('*', { kind: 'onlooker' })
     return refused(foreignOrigin(text, asked, 'open'))
   }
@@ -142,6 +147,15 @@ function isReading(method: string): boolean {
 
 function readsEvents({ kind, method }: Asked): boolean {
   return kind !== 'mcp' && isReading(method)
+}
+
+/**
+ * What any page of this machine may do in open mode: read, publish, speak MCP. Whatever else is served on localhost is often
+ * somebody else's page; erasing, ending streams and webhooks take one that the operator has named.
+ */
+function isForLocalPages({ kind, method }: Asked): boolean {
+  if (isReading(method) || kind === 'mcp') return true
+  return method === 'POST' && (kind === 'stream' || kind === 'raw' || kind === 'tickets')
 }
 
 /** The page a browser may show the answer to; `undefined`: the hub's own, or none. */

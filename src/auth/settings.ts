@@ -46,6 +46,8 @@ export interface AccessSettings extends AuthoritySettings {
   open: boolean
   /** `https://events.example`, without a path. */
   publicUrl: string | undefined
+  /** This server itself ends TLS: nobody reaches it by http. Default false. */
+  tls?: boolean | undefined
   /** Names, with or without a port. */
   allowedHosts: readonly string[]
   /** What `CORS_ORIGIN` lists; `undefined`: not set; `['*']`: every page. */

@@ -28,6 +28,7 @@ export function accessSettings(
     open: auth.open && !closed,
     closed,
     publicUrl: config.publicUrl,
+    tls: config.tls !== undefined,
     allowedHosts: config.allowedHosts,
     corsOrigins: config.corsOrigins,
     trustedProxies: config.limits.trustedProxies,

@@ -6,6 +6,7 @@ import { eventTypesOf } from './event-types.ts'
 import { DONE } from './exit.ts'
 import { usageFailure } from './failure.ts'
 import { forwardsOf } from './forwards.ts'
+import { certificateOf } from './hub-certificate.ts'
 import type { Configure } from './verb.ts'
 
 interface PrintOptions {
@@ -23,6 +24,7 @@ export const configureConfig: Configure = (command, io, finish) => {
     configuredAccess(loaded)
     await eventTypesOf(loaded)
     forwardsOf(loaded)
+    await certificateOf(loaded)
     for (const warning of warnings) await io.stderr.write(`mcp-sse: ${warning}\n`)
     await io.stdout.write(`The configuration is ok (${file ? `file ${file}` : 'no file'}).\n`)
     finish(DONE)

@@ -1,3 +1,5 @@
+import { STEERING } from '../core/steering.ts'
+
 /** What an event document holds, as far as a person is shown it. */
 export interface ShownEvent {
   topic: string
@@ -5,9 +7,6 @@ export interface ShownEvent {
   time: string
   data: unknown
 }
-
-/** Control characters, C1 and line separators included: data of strangers must not steer the reader's terminal. */
-const STEERING = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
 
 /** One line, without anything a terminal would obey. */
 export function plain(text: string): string {

@@ -52,6 +52,7 @@ const exitCodes: Record<ErrorCode, number> = {
   'log-unwritable': IO_ERROR,
   'invalid-config': BAD_CONFIG,
   'port-in-use': FAILED,
+  'address-missing': FAILED,
   internal: FAILED,
 }
 

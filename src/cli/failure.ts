@@ -26,6 +26,7 @@ export function isBrokenPipe(error: unknown): boolean {
 const hints: Partial<Record<ErrorCode, string>> = {
   'invalid-config': 'mcp-sse config print --sample',
   'port-in-use': 'mcp-sse serve --port 0',
+  'address-missing': 'mcp-sse serve --host 127.0.0.1',
   'log-locked': 'mcp-sse serve --data-dir <another directory>',
   'log-unwritable': 'mcp-sse serve --data-dir <a directory of yours>',
   'log-corrupt': 'mcp-sse serve --data-dir <an empty directory>',

@@ -1,3 +1,5 @@
+import type { Listening } from '../config/listening.ts'
+import { HubError } from '../core/errors.ts'
 import { plain } from './display.ts'
 import { DONE } from './exit.ts'
 import { CommandFailure } from './failure.ts'
@@ -12,18 +14,29 @@ const PATIENCE_MS = 5_000
 const MOST_SHOWN = 200
 
 const HELP = `
-Exit code 0: it takes events and streams. 1: it does not, which goes to stderr. No key is sent. Without --url and
-MCP_SSE_URL the hub is looked for on this machine, on PORT: what a container asks of itself.
+Exit code 0: it takes events and streams. 1: it does not, which goes to stderr. No key is sent. Without --url it asks the
+hub of this machine where \`serve\` listens by the same variables and file (PORT, HOST, tls.cert), by https whatever
+certificate it is shown. MCP_SSE_URL does not count: beside a hub it may name another one. What \`serve\` is told by flags
+has to be told here by --url.
 `
+
+interface HealthOptions {
+  url?: string
+  config?: string
+  envFile?: string
+  json?: true
+}
 
 export const configureHealth: Configure = (command, io, finish) => {
   command
-    .option('--url <url>', `where the hub is (MCP_SSE_URL; default: ${DEFAULT_URL}, or on PORT)`)
+    .option('--url <url>', 'where the hub is (default: where serve listens on this machine)')
+    .option('--config <file>', 'the file that serve reads')
+    .option('--env-file <file>', 'the variables that serve reads')
     .option('--json', 'print the answer as JSON')
     .addHelpText('after', HELP)
-  command.action(async ({ url, json }: { url?: string; json?: true }) => {
-    const hub = new HubClient('health', hubUrl(whereIs(url, io.env)).href.replace(/\/$/, ''), undefined)
-    const { response, text } = await answerOf(hub)
+  command.action(async (options: HealthOptions) => {
+    const hubs = options.url ? [namedHub(options.url)] : await hubsOfThisMachine(options, io)
+    const { hub, response, text } = await firstAnswer(hubs)
     const state = stateIn(text)
     if (state === undefined) {
       const shown = plain(text.slice(0, MOST_SHOWN).trim())
@@ -33,24 +46,63 @@ export const configureHealth: Configure = (command, io, finish) => {
       )
     }
     if (!response.ok) throw new CommandFailure(`The hub at ${hub.url} is ${state}.`, `curl ${hub.url}/readyz`)
-    await io.stdout.write(json ? `${JSON.stringify({ url: hub.url, status: state })}\n` : `${hub.url} is ${state}\n`)
+    const line = options.json ? JSON.stringify({ url: hub.url, status: state }) : `${hub.url} is ${state}`
+    await io.stdout.write(`${line}\n`)
     finish(DONE)
   })
 }
 
-/** The setting that says it, and what it says. */
-function whereIs(url: string | undefined, env: Io['env']): readonly [setting: string, text: string] {
-  if (url) return ['--url', url]
-  if (env.MCP_SSE_URL) return ['MCP_SSE_URL', env.MCP_SSE_URL]
-  return /^[1-9]\d{0,4}$/.test(env.PORT ?? '') ? ['PORT', `http://127.0.0.1:${env.PORT}`] : ['default', DEFAULT_URL]
+function namedHub(url: string): HubClient {
+  return new HubClient('health', hubUrl(['--url', url]).href.replace(/\/$/, ''), undefined)
+}
+
+/** One for each address it listens on, of which a machine may lack some. @throws CommandFailure */
+async function hubsOfThisMachine({ config, envFile }: HealthOptions, { env, cwd }: Io): Promise<HubClient[]> {
+  // Loaded late: the schema is not needed where a URL is named.
+  const { readListening } = await import('../config/listening.ts')
+  const hint = `mcp-sse health --url ${DEFAULT_URL}`
+  let listening: Listening
+  try {
+    listening = readListening({ env, cwd, configFile: config, envFile })
+  } catch (error) {
+    if (error instanceof HubError) throw new CommandFailure(error.message, hint, undefined, error)
+    throw error
+  }
+  const { port, hosts, tls } = listening
+  if (port === 0) throw new CommandFailure('The port is 0, a free one: only the hub has said which.', hint)
+  return hosts.map((host) => {
+    const url = `${tls ? 'https' : 'http'}://${reached(host)}:${port}`
+    return new HubClient('health', url, undefined, { anyCertificate: true })
+  })
+}
+
+/** As a URL has it: no address is every address. */
+function reached(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+interface Answer {
+  hub: HubClient
+  response: Response
+  text: string
+}
+
+/** Of the first address that has one; a machine may lack some. @throws CommandFailure: of the first, when none answers */
+async function firstAnswer(hubs: readonly HubClient[]): Promise<Answer> {
+  const asked = await Promise.allSettled(hubs.map(answerOf))
+  const answered = asked.find((one) => one.status === 'fulfilled')
+  if (answered) return answered.value
+  throw (asked[0] as PromiseRejectedResult).reason
 }
 
 /** @throws CommandFailure */
-async function answerOf(hub: HubClient): Promise<{ response: Response; text: string }> {
+async function answerOf(hub: HubClient): Promise<Answer> {
   const patience = AbortSignal.timeout(PATIENCE_MS)
   try {
     const response = await hub.send('/readyz', { signal: patience })
-    return { response, text: await response.text() }
+    return { hub, response, text: await response.text() }
   } catch (error) {
     if (!patience.aborted) throw error
     throw new CommandFailure(

@@ -1,7 +1,6 @@
 import { version } from '../../package.json'
 import type { Access } from '../auth/access.ts'
 import type { PublishRate } from '../auth/publish-rate.ts'
-import type { Config } from '../config/config.ts'
 import type { Hub } from '../core/hub.ts'
 import { systemClock } from '../daemon/clock.ts'
 import type { Answers } from '../http/answers.ts'
@@ -10,11 +9,12 @@ import { McpEvents } from '../mcp/events/events.ts'
 import type { OfferedTypes } from '../mcp/events/offered-types.ts'
 import { Mcp } from '../mcp/mcp.ts'
 import type { WebhooksOnDemand } from '../webhooks/on-demand.ts'
+import type { LiveSettings } from './live-settings.ts'
 
 export interface HubMcpOptions {
   hub: Hub
   access: Access
-  config: Config
+  live: LiveSettings
   types: OfferedTypes
   webhooks: WebhooksOnDemand
   publishRate: PublishRate
@@ -24,8 +24,7 @@ export interface HubMcpOptions {
 
 /** All of MCP over one hub. Importing this loads the SDK: see `McpOnDemand`. */
 export function hubMcp(options: HubMcpOptions): Mcp {
-  const { hub, access, config, types, webhooks, publishRate, answers, report } = options
-  const { stream, limits, mcp } = config
+  const { hub, access, live, types, webhooks, publishRate, answers, report } = options
   const reading = answers.reading.bind(answers)
   const catalogue = hubCatalogue({
     hub,
@@ -42,21 +41,15 @@ export function hubMcp(options: HubMcpOptions): Mcp {
     reading,
     types,
     webhooks: { desk: () => webhooks.get(), lasting: (principal) => access.isLasting(principal) },
-    profile: mcp.events.profile,
-    heartbeatMs: stream.heartbeatMs,
-    places: limits,
+    errors: live.mcpErrors,
+    places: live.hub,
   })
   return new Mcp({
     hub,
     catalogue,
     events,
     clock: systemClock,
-    limits: {
-      ...stream,
-      sessions: limits.mcpSessions,
-      sessionsPerPrincipal: limits.mcpSessionsPerPrincipal,
-      sessionIdleMs: mcp.sessionIdleMs,
-    },
+    limits: live.mcp,
     report,
   })
 }

@@ -37,7 +37,7 @@ export interface Io {
   pass(to: 'stdout' | 'stderr', bytes: Uint8Array): Promise<void>
   /**
    * Ends the process, for what was written to a reader that does not take it: that alone keeps a process alive (Bun
-   * 1.4.5: also after `stdout.destroy()` and `unref()`). Every other end is the exit code that `run` returns.
+   * 1.4.5: also after `stdout.destroy()` and `unref()`). The end of a hub; every other one is the code that `run` returns.
    */
   exit(code: number): never
 }

@@ -1,10 +1,11 @@
-import type { AuthConfig, Config, ConfiguredKey } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { configKeys, reloadedKeys } from '../config/keys.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { Settings } from '../config/schema.ts'
 import { HubError } from '../core/errors.ts'
 import type { LogLines } from '../daemon/log-lines.ts'
 import { accessMode } from './access-settings.ts'
+import { CommandFailure } from './failure.ts'
 import { NEW_KEY, startWithoutCredentials } from './last-credential.ts'
 
 export interface ReloadOptions {
@@ -42,17 +43,38 @@ export class Reload {
       if (this.#mode === 'open' && mode === 'open to all') throw onlyByStart()
       await apply(next, closed)
       for (const warning of next.warnings) lines.warn(warning)
-      lines.info(`reloaded: ${changes(this.#loaded.config.auth, next.config.auth, changedKeys(this.#loaded, next))}`)
+      lines.info(`reloaded: ${this.#changes(next)}`)
       if (closed) lines.error(nobodyGetsIn(next.config))
       this.#loaded = next
       this.#mode = closed ? 'credentials' : mode
     } catch (error) {
-      const problems = error instanceof HubError ? error.message : `internal error: ${String(error)}`
+      const expected = error instanceof HubError || error instanceof CommandFailure
+      const problems = expected ? error.message : `internal error: ${String(error)}`
       lines.error('the configuration was not reloaded and everything goes on as before:')
       for (const problem of problems.split('\n')) lines.error(`  ${problem}`)
     }
   }
+
+  /** `keys added ci; keys removed old; forwards changed chat; auth.jwt.secret; needs a restart: port`: names, never values. */
+  #changes(next: LoadedConfig): string {
+    const before = this.#loaded
+    const reloaded = new Set(reloadedKeys().map((key) => key.name))
+    const atOnce = changedKeys(before, next).filter((name) => reloaded.has(name) && !LISTED.has(name))
+    // As long as it runs by something else, however often it is reloaded.
+    const later = changedKeys(this.#options.loaded, next).filter((name) => !reloaded.has(name))
+    const parts = [
+      ...listChanges('keys', before.config.auth.keys, next.config.auth.keys),
+      ...listChanges('forwards', before.config.forwards, next.config.forwards),
+      ['', atOnce.join(', ')],
+      ['needs a restart: ', later.join(', ')],
+    ] as const
+    const said = parts.filter(([, what]) => what !== '').map(([title, what]) => title + what)
+    return said.length > 0 ? said.join('; ') : 'nothing has changed'
+  }
 }
+
+/** What of them has changed is said item by item. */
+const LISTED: ReadonlySet<string> = new Set(['auth.keys', 'forward'])
 
 function onlyByStart(): HubError {
   return new HubError('invalid-config', 'auth.open is taken over only by a start: stop the hub and start it again.')
@@ -75,23 +97,19 @@ function valueAt(values: Settings, path: readonly string[]): unknown {
   return path.reduce<unknown>((table, part) => (table as Record<string, unknown> | undefined)?.[part], values)
 }
 
-/** `keys added ci; keys removed old; auth.jwt.secret; for a restart: port`: names, never values. */
-function changes(before: AuthConfig, after: AuthConfig, changed: readonly string[]): string {
-  const names = (keys: readonly ConfiguredKey[]) => keys.map((key) => key.name).join(', ')
-  const known = new Map(before.keys.map((key) => [key.name, key]))
-  const kept = new Set(after.keys.map((key) => key.name))
-  const reloaded = new Set(reloadedKeys().map((key) => key.name))
-  const parts = [
-    ['keys added ', names(after.keys.filter((key) => !known.has(key.name)))],
-    ['keys removed ', names(before.keys.filter((key) => !kept.has(key.name)))],
-    ['keys changed ', names(after.keys.filter((key) => known.has(key.name) && !same(key, known.get(key.name))))],
-    ['', changed.filter((name) => name !== 'auth.keys' && reloaded.has(name)).join(', ')],
-    ['needing a restart: ', changed.filter((name) => !reloaded.has(name)).join(', ')],
-  ] as const
-  const said = parts.filter(([, what]) => what !== '').map(([title, what]) => title + what)
-  return said.length > 0 ? said.join('; ') : 'nothing has changed'
+interface Named {
+  name: string
 }
 
-function same(a: ConfiguredKey, b: ConfiguredKey | undefined): boolean {
-  return Bun.deepEquals(a, b)
+/** `['keys added ', 'ci, cd']`, also for none. */
+function listChanges(what: string, before: readonly Named[], after: readonly Named[]): (readonly [string, string])[] {
+  const known = new Map(before.map((item) => [item.name, item]))
+  const kept = new Set(after.map((item) => item.name))
+  const names = (items: readonly Named[]) => items.map((item) => item.name).join(', ')
+  const changed = (item: Named) => known.has(item.name) && !Bun.deepEquals(item, known.get(item.name))
+  return [
+    [`${what} added `, names(after.filter((item) => !known.has(item.name)))],
+    [`${what} removed `, names(before.filter((item) => !kept.has(item.name)))],
+    [`${what} changed `, names(after.filter(changed))],
+  ]
 }

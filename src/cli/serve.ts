@@ -1,12 +1,13 @@
 import { Access } from '../auth/access.ts'
+import { isLoopback } from '../config/host.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { ClosedStream } from '../core/closed-stream.ts'
-import { HubError } from '../core/errors.ts'
 import type { EventLog } from '../core/event-log.ts'
 import { Hub } from '../core/hub.ts'
 import { systemClock } from '../daemon/clock.ts'
-import { closedLine } from '../daemon/closed-line.ts'
-import { createLogLines, type LogLines } from '../daemon/log-lines.ts'
+import { closedFields, closedLine } from '../daemon/closed-line.ts'
+import { reportTo } from '../daemon/failure-report.ts'
+import type { LogLines } from '../daemon/log-lines.ts'
 import { onReloadSignal } from '../daemon/reload-signal.ts'
 import { ServiceManager } from '../daemon/service-manager.ts'
 import { StopSignal } from '../daemon/stop-signal.ts'
@@ -20,22 +21,22 @@ import { accessSettings, namingSource } from './access-settings.ts'
 import { eventTypesOf } from './event-types.ts'
 import { DONE, IO_ERROR } from './exit.ts'
 import { FirstKey } from './first-key.ts'
+import { HubCertificate } from './hub-certificate.ts'
+import { hubLog, leave } from './hub-log.ts'
 import type { HubWebhooksOptions } from './hub-webhooks.ts'
 import type { Io } from './io.ts'
+import { LiveSettings } from './live-settings.ts'
 import { offeredTypesOf } from './offered-types.ts'
 import { Reload, type ReloadOptions } from './reload.ts'
+import { applying, reloadParts, warnOfLoopback } from './reload-parts.ts'
 import { serverOf } from './server.ts'
-import { welcome } from './welcome.ts'
-
-/** Recent events in memory, for the reconnects after a restart and for readers that a burst threw back. */
-const TAIL_BYTES = 16 * 1024 * 1024
-const PENDING_EVENTS = 10_000
+import { greet, welcome } from './welcome.ts'
 
 /**
  * Composes the hub and runs it until it is told to stop. @param load reads the configuration again, as `Reload` says
- * @returns the exit code, once everything is closed
+ * Ends the process once everything is closed; a start that fails throws.
  */
-export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], io: Io): Promise<number> {
+export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], io: Io): Promise<never> {
   const { config, warnings } = loaded
   const stop = new StopSignal()
   const managed = Promise.withResolvers<ServiceManager>()
@@ -48,21 +49,20 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
     },
     hangUp: () => stop.fail(),
   })
-  const lines = createLogLines({
-    level: config.logLevel,
-    // Where nobody reads the lines any more there is nobody to tell so either.
-    write: (line) => void io.stderr.write(`mcp-sse: ${line}\n`).catch(() => {}),
-  })
+  const serverLog = hubLog(config, io)
+  const { lines } = serverLog
   for (const warning of warnings) lines.warn(warning)
   const manager = await ServiceManager.open({ env: io.env, pid: process.pid, warn: lines.warn })
   managed.resolve(manager)
   const eventTypes = await eventTypesOf(loaded)
+  const live = new LiveSettings(loaded)
+  const certificate = await HubCertificate.of(loaded, { env: io.env, clock: systemClock, lines })
   manager.status('opening the event log')
   const log = await openLog({
     durability: config.durability,
     directory: config.dataDir,
     retention: config.retention,
-    pending: { events: PENDING_EVENTS, bytes: config.limits.pendingBytes },
+    pending: live.pending,
     clock: systemClock,
     warn: lines.warn,
   })
@@ -87,38 +87,45 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
     const made = await firstKey.of(config)
     const settings = accessSettings(config, ticketSecret, { firstKey: made })
     const access = namingSource(loaded, () => new Access(settings, { now: systemClock.now, report }))
-    const limits = { ...config.stream, ...config.limits, pendingEvents: PENDING_EVENTS, tailBytes: TAIL_BYTES }
     const check = eventTypes.check.bind(eventTypes)
-    // A restart ends every stream: at other levels 10,000 readers would be 10,000 lines.
-    const closed = config.logLevel === 'debug' ? (stream: ClosedStream) => lines.debug(closedLine(stream)) : undefined
-    hub = await Hub.open({ log, clock: systemClock, limits, report, check, closed })
-    const parts = { loaded, access, hub, ticketSecret, firstKey, lines }
+    const closed = (stream: ClosedStream) => {
+      if (lines.wants('info')) lines.info(closedLine(stream), closedFields(stream))
+    }
+    hub = await Hub.open({ log, clock: systemClock, limits: live.hub, report, check, closed })
+    const parts = { live, access, hub, ticketSecret, firstKey, serverLog, lines }
     const offeredTypes = offeredTypesOf(eventTypes)
     webhooks = webhooksOf({ ...parts, offeredTypes, report })
     if (hasWebhooks(config)) await webhooks.get()
-    const server = serverOf({ hub, access, config, offeredTypes, webhooks, lines, report })
+    const server = serverOf({ ...parts, offeredTypes, webhooks, certificate, report })
     mcp = server.mcp
-    reload.resolve(reloading({ ...parts, load, mcp, webhooks }))
     listeners = await listen({
       app: server.app,
       hosts: config.hosts,
       port: config.port,
-      onMissing: (host) => lines.info(`this machine has no ${host}; listening without it.`),
+      tls: certificate.shown,
+      onMissing: (host) =>
+        lines[isLoopback(host) ? 'info' : 'warn'](`this machine has no ${host}; listening without it.`),
     })
+    const reloaded = reloadParts({ ...parts, ...server, log, webhooks, certificate, listeners })
+    const reloads = new Reload({ loaded, load, apply: applying(reloaded, report), lines })
+    reload.resolve(() => reloads.run())
     manager.ready(`listens on ${listeners.urls.join(' and ')}`)
     unwatch = watchdog(manager, log, lines)
-    await io.stdout.write(welcome(config, { ...listeners, firstKey: made !== undefined }))
+    const place = { ...listeners, firstKey: made !== undefined, certificateHost: certificate.shown?.host }
+    greet(welcome(config, place), io.stdout, lines)
     await stop.wait()
     hub.refuseNew()
-    manager.stopping(config.drain.delayMs + config.drain.timeoutMs)
-    await Promise.race([Bun.sleep(config.drain.delayMs), failed.promise])
+    const { drain } = live.config
+    manager.stopping(drain.delayMs + drain.timeoutMs)
+    await Promise.race([Bun.sleep(drain.delayMs), failed.promise])
   } finally {
     ignoreReloads()
-    await end({ hub, mcp, webhooks, listeners }, config.drain.timeoutMs)
+    certificate.close()
+    await end({ hub, mcp, webhooks, listeners }, live.config.drain.timeoutMs)
     unwatch?.()
     await log.close()
   }
-  return exitCode
+  return await leave(serverLog, exitCode, io)
 }
 
 function watchdog(manager: ServiceManager, log: EventLog, lines: LogLines): (() => void) | undefined {
@@ -138,59 +145,8 @@ function hasWebhooks({ durability, dataDir, forwards }: LoadedConfig['config']):
 }
 
 function webhooksOf(options: HubWebhooksOptions): WebhooksOnDemand {
-  const { config } = options.loaded
-  if (config.webhooks.allowLoopback) {
-    options.lines.warn(
-      'webhooks.allow_loopback is on: whoever may subscribe can have this hub POST to programs of this machine. For development only.',
-    )
-  }
+  warnOfLoopback(options.live, options.lines)
   return new WebhooksOnDemand(async () => (await import('./hub-webhooks.ts')).hubWebhooks(options))
-}
-
-async function checkForwards(loaded: LoadedConfig): Promise<void> {
-  const { forwardsOf } = await import('./forwards.ts')
-  forwardsOf(loaded)
-}
-
-interface Reloading {
-  loaded: LoadedConfig
-  load: ReloadOptions['load']
-  access: Access
-  hub: Hub
-  mcp: McpOnDemand
-  webhooks: WebhooksOnDemand
-  ticketSecret: Uint8Array
-  firstKey: FirstKey
-  lines: LogLines
-}
-
-function reloading(options: Reloading): () => Promise<void> {
-  const { loaded, load, access, hub, mcp, webhooks, ticketSecret, firstKey, lines } = options
-  const reload = new Reload({
-    loaded,
-    load,
-    apply: async (next, closed) => {
-      // Only a start takes these over, and what it would refuse is refused here.
-      if (!Bun.deepEquals(next.config.eventTypes, loaded.config.eventTypes)) await eventTypesOf(next)
-      if (!Bun.deepEquals(next.config.forwards, loaded.config.forwards)) await checkForwards(next)
-      const circumstances = { closed, firstKey: await firstKey.of(next.config) }
-      namingSource(next, () => access.replace(accessSettings(next.config, ticketSecret, circumstances)))
-      const judge = access.judge.bind(access)
-      await hub.reconsider(judge)
-      await mcp.reconsider(judge)
-      await (await webhooks.begun())?.reconsider()
-    },
-    lines,
-  })
-  return () => reload.run()
-}
-
-function reportTo(lines: LogLines): (error: unknown) => void {
-  return (error) => {
-    // Foreseen, such as an issuer that does not answer: its sentence says what to do.
-    if (error instanceof HubError && error.code !== 'internal') lines.warn(error.message)
-    else lines.error(`internal error: ${error instanceof Error ? (error.stack ?? error.message) : error}`)
-  }
 }
 
 /** What runs; a start that fails leaves some of it out. */

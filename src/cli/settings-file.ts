@@ -15,7 +15,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
-import { findConfigFile } from '../config/file.ts'
+import { findConfigFile, isThere } from '../config/file.ts'
 import { HubError } from '../core/errors.ts'
 import { CommandFailure } from './failure.ts'
 import type { Io } from './io.ts'
@@ -52,7 +52,7 @@ export function editKeys(path: string, cwd: string, edit: (text: string) => stri
  * @throws what `edit` throws, CommandFailure
  */
 function replaceFile(path: string, cwd: string, edit: (text: string) => string): void {
-  const target = existsSync(path) ? realpathSync(path) : path
+  const target = isThere(path) ? realPath(path, shownPath(path, cwd)) : path
   const unfinished = `${target}.new`
   const file = claim(unfinished, shownPath(unfinished, cwd))
   try {
@@ -76,6 +76,15 @@ function replaceFile(path: string, cwd: string, edit: (text: string) => string):
   }
 }
 
+/** A link that leads nowhere for now is not replaced: what it leads to may have the other keys. */
+function realPath(path: string, shown: string): string {
+  try {
+    return realpathSync(path)
+  } catch (cause) {
+    throw unwritable(shown, cause)
+  }
+}
+
 /** What was written is what comes to be the configuration. */
 function requireSameFile(file: number, path: string, shown: string): void {
   const written = fstatSync(file)
@@ -92,8 +101,7 @@ function claim(path: string, shown: string): number {
   try {
     return openSync(path, 'wx', OWNER_ONLY)
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
-    if (code === 'EEXIST') {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') {
       throw new CommandFailure(
         `${shown} is there: another mcp-sse key is at work, or one was cut off.`,
         `rm ${shown}, if none is at work`,
@@ -101,11 +109,16 @@ function claim(path: string, shown: string): number {
         cause,
       )
     }
-    throw new CommandFailure(
-      `${shown} cannot be written (${code}).`,
-      'mcp-sse key new NAME --save <a file of yours>',
-      undefined,
-      cause,
-    )
+    throw unwritable(shown, cause)
   }
+}
+
+function unwritable(shown: string, cause: unknown): CommandFailure {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
+  return new CommandFailure(
+    `${shown} cannot be written (${code}).`,
+    'mcp-sse key new NAME --save <a file of yours>',
+    undefined,
+    cause,
+  )
 }

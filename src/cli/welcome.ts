@@ -1,21 +1,27 @@
 import { version } from '../../package.json'
 import { type Config, FIRST_KEY } from '../config/config.ts'
 import { isLoopback } from '../config/host.ts'
+import type { LogLines } from '../daemon/log-lines.ts'
 import { accessMode } from './access-settings.ts'
+import type { Output } from './io.ts'
 
 export interface Place {
   urls: readonly string[]
   port: number
   /** The key that it made for itself counts. */
   firstKey: boolean
+  /** The name by which people reach it, of its certificate; `undefined`: no TLS. */
+  certificateHost?: string | undefined
 }
 
 /** The lines of a start. No key is in them: whoever has one puts it where the example takes it from. */
-export function welcome(config: Config, { urls, port, firstKey }: Place): string {
+export function welcome(config: Config, { urls, port, firstKey, certificateHost }: Place): string {
   const kept = config.durability === 'memory' ? 'in memory only: gone with the process' : config.dataDir
   const local = config.hosts.some((host) => isLoopback(host) || host === '0.0.0.0' || host === '::')
-  const place = local ? `localhost:${port}` : urls[0]!.replace(/^http:\/\//, '')
-  const url = config.publicUrl ?? `http://${place}`
+  const plain = local ? `localhost:${port}` : urls[0]!.replace(/^http:\/\//, '')
+  const secure = certificateHost === undefined ? undefined : (config.publicUrl ?? `https://${certificateHost}:${port}`)
+  const place = secure ?? plain
+  const url = secure ?? config.publicUrl ?? `http://${plain}`
   const credential = needsCredential(config) ? `-H "Authorization: Bearer $MCP_SSE_KEY" ` : ''
   return [
     `mcp-sse ${version} listens on ${urls.join(' and ')}`,
@@ -26,6 +32,14 @@ export function welcome(config: Config, { urls, port, firstKey }: Place): string
     `  try    curl ${credential}-d 'hello' ${place}/events/greetings`,
     '',
   ].join('\n')
+}
+
+/** Waits for nobody: a hub whose stdout is closed, full or not read runs all the same. */
+export function greet(text: string, stdout: Output, lines: LogLines): void {
+  stdout.write(text).catch((error: unknown) => {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    lines.warn(`what a start says could not be written to stdout (${reason}); the hub runs all the same.`)
+  })
 }
 
 /** `2 keys (ci, web), tokens of https://login.example; without a credential read public/**` */

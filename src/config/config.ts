@@ -92,12 +92,20 @@ function namesCredentials({ key, keys, jwt }: AuthConfig): boolean {
   return key !== undefined || keys.length > 0 || jwt.secrets.length > 0 || jwt.jwks !== undefined
 }
 
+/** PEM files, absolute. */
+export interface TlsFiles {
+  cert: string
+  key: string
+}
+
 /** The checked configuration. Durations are milliseconds, sizes bytes, paths absolute. */
 export interface Config {
   /** 0: the system chooses. */
   port: number
   /** Without brackets, at least one, none twice. */
   hosts: readonly string[]
+  /** `undefined`: it speaks plain http. */
+  tls: TlsFiles | undefined
   /** `undefined` when not set, which is not the same as a list. `['*']` for all. */
   corsOrigins: readonly string[] | undefined
   dataDir: string
@@ -106,6 +114,7 @@ export interface Config {
   /** Names in lower case, with or without a port. */
   allowedHosts: readonly string[]
   logLevel: Settings['log_level']
+  logFormat: Settings['log_format']
   durability: Settings['durability']
   retention: {
     maxAgeMs: number
@@ -165,11 +174,13 @@ export function configFrom(
   return {
     port: settings.port,
     hosts: settings.host,
+    tls: tlsFiles(settings.tls, cwd),
     corsOrigins: settings.cors_origin,
     publicUrl: settings.public_url,
     allowedHosts: settings.allowed_hosts ?? [],
     dataDir: resolve(cwd, settings.data_dir ?? machine.dataDir),
     logLevel: settings.log_level,
+    logFormat: settings.log_format,
     durability: settings.durability,
     retention: {
       maxAgeMs: retention.max_age,
@@ -215,6 +226,11 @@ export function configFrom(
     webhooks: { allowLoopback: webhooks.allow_loopback, eventsOnly: webhooks.events_only },
     drain: { delayMs: drain.delay, timeoutMs: drain.timeout },
   }
+}
+
+/** One without the other is said to be impossible elsewhere. */
+function tlsFiles({ cert, key }: Settings['tls'], cwd: string): TlsFiles | undefined {
+  return cert === undefined || key === undefined ? undefined : { cert: resolve(cwd, cert), key: resolve(cwd, key) }
 }
 
 function authFrom({ open, key, make_key: makeKey, keys, anonymous, jwt }: Settings['auth'], cwd: string): AuthConfig {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { lstatSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { HubError } from '../core/errors.ts'
@@ -15,14 +15,32 @@ export interface SettingsRead {
   problems: string[]
 }
 
-/** Where a file is looked for when none is named; the first that exists is the one that is read. */
+/** Where a file is looked for when none is named; the first that is there is the one that is read. */
 export function configPlaces(env: Environment, cwd: string): string[] {
   const user = filled(env, 'XDG_CONFIG_HOME') ?? join(filled(env, 'HOME') ?? homedir(), '.config')
   return [join(cwd, 'mcp-sse.toml'), join(user, 'mcp-sse', 'mcp-sse.toml'), '/etc/mcp-sse/mcp-sse.toml']
 }
 
+/**
+ * Also one that cannot be read, which is then refused: a directory that is closed to this user or a link to a disk that
+ * is not mounted would otherwise start the hub without its credentials.
+ */
 export function findConfigFile(env: Environment, cwd: string): string | undefined {
-  return configPlaces(env, cwd).find((path) => existsSync(path))
+  return configPlaces(env, cwd).find(isThere)
+}
+
+/** Whether something is at `path`, a link to nothing too. Only what certainly is not there is not. */
+export function isThere(path: string): boolean {
+  try {
+    lstatSync(path)
+    return true
+  } catch (error) {
+    return !['ENOENT', 'ENOTDIR'].includes(codeOf(error))
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error)
 }
 
 /** @param name how the file is called in messages. @throws HubError `invalid-config` */
@@ -37,14 +55,19 @@ export function readSettingsText(path: string, name: string): string {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    const sentence = reason === 'ENOENT' ? 'there is no such file' : `it cannot be read (${reason})`
-    throw new HubError('invalid-config', `${name}: ${sentence}. Name a readable file or leave the option out.`, {
-      cause: error,
-    })
+    throw new HubError('invalid-config', `${name}: ${unreadable(path, codeOf(error))}`, { cause: error })
   }
   if (text.length <= MAX_FILE_BYTES) return text
   throw new HubError('invalid-config', `${name}: a settings file has at most 1 MiB. Name the right file.`)
+}
+
+function unreadable(path: string, code: string): string {
+  if (code !== 'ENOENT') {
+    return `it cannot be read (${code}). Make it readable to the user this runs as, or name another file with --config.`
+  }
+  return isThere(path)
+    ? 'it is a link to something that is not there. Mount or make what it leads to, or remove the link.'
+    : 'there is no such file. Name a readable file or leave the option out.'
 }
 
 /** @throws HubError `invalid-config` when it is not TOML. */

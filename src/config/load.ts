@@ -14,6 +14,7 @@ import { configKeys, type Key } from './keys.ts'
 import { readableWarning } from './readable.ts'
 import type { Settings } from './schema.ts'
 import { type Setting, withoutUrlSecrets } from './setting.ts'
+import { tlsProblems } from './tls-combination.ts'
 import type { Environment } from './variable.ts'
 
 const MOST_CONNECTIONS = 10_000
@@ -118,7 +119,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     connections: Math.min(MOST_CONNECTIONS, Math.max(1, Math.floor(0.8 * (descriptors ?? Number.POSITIVE_INFINITY)))),
   }
   const config = configFrom(values, forwards, machine, cwd)
-  problems.push(...impossibleCombinations(config, { descriptors, closed }, from))
+  problems.push(...impossibleCombinations(config, { descriptors, closed }, from), ...tlsProblems(values.tls, from))
   if (problems.length > 0) throw new HubError('invalid-config', problems.join('\n'))
 
   const computed: Record<string, string> = {

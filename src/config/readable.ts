@@ -13,7 +13,11 @@ export function readableWarning(path: string, name: string, what: string, env: E
   const mounted = ['/run/secrets', '/var/run/secrets', filled(env, 'CREDENTIALS_DIRECTORY')]
   if (filled(env, 'KUBERNETES_SERVICE_HOST') || mounted.some((place) => place && isBelow(path, place))) return undefined
   if (process.platform === 'win32' || (statSync(path).mode & READABLE_BY_ALL) === 0) return undefined
-  return `${name} holds ${what} and every user of this machine can read it: chmod 600 ${name}`
+  // The user of such a service could not read it any more either.
+  const todo = filled(env, 'CREDENTIALS_DIRECTORY')
+    ? 'a service is handed secrets by LoadCredential=, each from a file of its own that only root can read'
+    : `chmod 600 ${name}`
+  return `${name} holds ${what} and every user of this machine can read it: ${todo}`
 }
 
 function isBelow(path: string, directory: string): boolean {

@@ -70,8 +70,14 @@ export const configSchema = z.strictObject({
   }),
   log_level: key(choice(['debug', 'info', 'warn', 'error']), 'info', {
     description:
-      'The least severe lines written to stderr while it runs; debug adds a line for every stream that ends.',
+      'The least severe lines written to stderr while it runs. info has one for every stream that ends, debug one for every refused request.',
     env: 'LOG_LEVEL',
+    reloads: true,
+  }),
+  log_format: key(choice(['auto', 'text', 'json']), 'auto', {
+    description:
+      'How they are written: text for people, json for programs (one object a line), auto = text on a terminal and in the journal of systemd, else json.',
+    reloads: true,
   }),
   durability: key(choice(['full', 'normal', 'memory']), 'full', {
     description:
@@ -88,11 +94,33 @@ export const configSchema = z.strictObject({
       'Where events are sent on to by the hub itself, each by one POST that is tried again until it is taken: `topic` is a pattern or a list of them, `body` a template, `secret` (whsec_…) signs, `bearer` is sent, `private` admits http and addresses of the own machine and network, `at_once` (1) is how many may be under way: with one they arrive in order. `secret_file` and `bearer_file` name files with them.',
     example:
       '[{ name = "chat", topic = "alerts/**", url = "https://chat.example/hooks/1", body = \'{"text": "{{topic}}: {{data}}"}\' }]',
+    reloads: true,
+  }),
+  tls: z.strictObject({
+    cert: unset(path(), {
+      description:
+        'PEM file with the certificate of the hub, its own first and then those that lead to its authority: the port then speaks https and nothing else. Needs `tls.key`. The files are read again by a reload; whether there is TLS is a matter of the start.',
+      defaultText: 'none: plain http',
+      example: '"/etc/mcp-sse/tls/fullchain.pem"',
+      reloads: true,
+    }),
+    key: unset(path(), {
+      description: 'PEM file with its private key, not encrypted.',
+      defaultText: 'none',
+      example: '"/etc/mcp-sse/tls/privkey.pem"',
+      reloads: true,
+    }),
   }),
   retention: z.strictObject({
-    max_age: key(retentionMaxAge, '7d', { description: 'Events older than this are dropped.' }),
-    max_events: key(retentionMaxEvents, '1000000', { description: 'Only this many newest events are kept.' }),
-    max_bytes: key(retentionMaxBytes, '1GiB', { description: 'Only the newest events of this many bytes are kept.' }),
+    max_age: key(retentionMaxAge, '7d', { description: 'Events older than this are dropped.', reloads: true }),
+    max_events: key(retentionMaxEvents, '1000000', {
+      description: 'Only this many newest events are kept.',
+      reloads: true,
+    }),
+    max_bytes: key(retentionMaxBytes, '1GiB', {
+      description: 'Only the newest events of this many bytes are kept.',
+      reloads: true,
+    }),
     topics: key(
       tables(
         z.strictObject({
@@ -115,18 +143,23 @@ export const configSchema = z.strictObject({
     heartbeat: key(duration({ min: 100, max: LONGEST_TIMER }), '15s', {
       description:
         'Quiet time after which a stream is sent a sign of life. Keep it below the idle timeout of every proxy.',
+      reloads: true,
     }),
     max_age: key(duration({ min: SECOND, max: LONGEST_TIMER }), '30m', {
       description: 'Age at which a stream is ended (a little earlier or later for each) and the client resumes.',
+      reloads: true,
     }),
     max_queue: key(size({ min: 64 * KIB, max: 2 ** 30 }), '1MiB', {
       description: 'Bytes that wait for one reader; one that falls further behind is served from the log again.',
+      reloads: true,
     }),
     max_stall: key(duration({ min: 100, max: LONGEST_TIMER }), '30s', {
       description: 'A reader that has taken nothing for this long is cut off.',
+      reloads: true,
     }),
     retry: key(duration({ min: 10, max: LONGEST_TIMER }), '2s', {
       description: 'How long clients are told to wait before they reconnect (spread a little for each).',
+      reloads: true,
     }),
   }),
   auth: z.strictObject({
@@ -208,18 +241,22 @@ export const configSchema = z.strictObject({
       description: 'Streams open at the same time.',
       defaultText: '0.8 × the descriptor limit, at most 10000',
       example: '10000',
+      reloads: true,
     }),
     connections_per_principal: key(integer({ min: 1, max: 1_000_000 }), '100', {
       description:
         'Streams open at the same time for one key or token subject; without a credential this does not count.',
+      reloads: true,
     }),
     connections_per_address: key(integer({ min: 1, max: 1_000_000 }), '1000', {
       description:
         'Streams open at the same time from one address (IPv6: one /64); this machine and trusted proxies do not count.',
+      reloads: true,
     }),
     publish_rate: key(integer({ min: 1, max: 1_000_000 }), '1000', {
       description:
         'Events a second that one key or token subject may publish, five times that at once; without a credential this does not count.',
+      reloads: true,
     }),
     trusted_proxies: key(ranges(), ['127.0.0.0/8', '::1'], {
       description: 'Proxies whose X-Forwarded-For and Forwarded say who the client is; nobody else is believed.',
@@ -228,30 +265,37 @@ export const configSchema = z.strictObject({
     mcp_sessions: key(integer({ min: 1, max: 1_000_000 }), '4096', {
       description:
         'MCP sessions (versions up to 2025-11-25) at the same time, a quarter of them of one key, token subject or all callers without a credential. Clients often leave without a word, so most are idle; each costs about 25 KiB.',
+      reloads: true,
     }),
     mcp_sessions_per_principal: key(integer({ min: 1, max: 1_000_000 }), '256', {
       description:
         'The same for one key or token subject; the one idle longest makes room. Without a credential this does not count.',
+      reloads: true,
     }),
     webhooks: key(integer({ min: 1, max: 100_000 }), '10000', {
       description: 'Webhook subscriptions (MCP Events) at the same time.',
+      reloads: true,
     }),
     webhooks_per_principal: key(integer({ min: 1, max: 100_000 }), '100', {
       description: 'The same for one key or token subject; without a credential this does not count.',
+      reloads: true,
     }),
     pending_bytes: key(size({ min: 8 * MIB, max: 2 ** 34 }), '32MiB', {
       description: 'Bytes of events accepted and not yet durable; above that publishers are told to come back.',
+      reloads: true,
     }),
   }),
   mcp: z.strictObject({
     session_idle: key(duration({ min: SECOND, max: LONGEST_TIMER }), '1h', {
       description:
         'An MCP session nobody has used for this long is forgotten; its client is told by 404 and has to connect again (`mcp-sse stdio` does by itself). Agents pause for minutes: keep it long.',
+      reloads: true,
     }),
     events: z.strictObject({
       profile: key(choice(['auto', 'sep', 'sketch']), 'auto', {
         description:
           'Numbers of the errors of MCP Events: sep = those of SEP-3415, sketch = those of before it, auto = sep for clients that declare the extension, as SEP-3415 wants it, and sketch for the others.',
+        reloads: true,
       }),
     }),
   }),
@@ -259,18 +303,22 @@ export const configSchema = z.strictObject({
     allow_loopback: key(boolean(), 'false', {
       description:
         'Lets webhook subscriptions have callbacks on this machine (http://127.0.0.1, http://[::1], localhost), for trying things out: whoever may subscribe can then reach what listens here.',
+      reloads: true,
     }),
     events_only: key(hostNames(), ['connectors.api.openai.com'], {
       description:
         'Hosts of callbacks that are sent events and verification and no `gap` and `terminated`, which they do not know.',
+      reloads: true,
     }),
   }),
   drain: z.strictObject({
     delay: key(duration({ min: 0, max: 600 * SECOND }), '0s', {
       description: 'How long a stop waits, already answering "not ready", before it closes streams.',
+      reloads: true,
     }),
     timeout: key(duration({ min: 0, max: 600 * SECOND }), '10s', {
       description: 'How long a stop waits for streams and requests to end before it cuts them.',
+      reloads: true,
     }),
   }),
 })

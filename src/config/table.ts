@@ -8,7 +8,7 @@ A value is taken from the last of these that has it:
 
 1. the default,
 2. the file: the one named by \`--config\`, else the first of \`./mcp-sse.toml\`, \`$XDG_CONFIG_HOME/mcp-sse/mcp-sse.toml\`
-   (\`~/.config\` when that is not set) and \`/etc/mcp-sse/mcp-sse.toml\`,
+   (\`~/.config\` when that is not set) and \`/etc/mcp-sse/mcp-sse.toml\` that is there. One that is and cannot be read stops the start,
 3. the file of \`--env-file\` (lines \`NAME=value\`; nothing else reads a \`.env\`),
 4. the environment; a variable that is empty counts as not set,
 5. the flags of \`serve\`.
@@ -21,8 +21,8 @@ allowed. Unknown \`MCP_SSE_…\` variables are only warned about, because Kubern
 - Secrets have no flag, which every user of a machine sees in \`ps\`. Beside the variable of each there is one that ends in
   \`_FILE\` and names a file with the secret (at most 64 KiB; a list has one item a line); only one of the two may be set.
   Secrets are never printed.
-- SIGHUP (\`systemctl reload\`, \`kill -HUP\`) reads all of it again, and takes over the keys below that say "Reload"; others
-  need a restart. What would not start changes nothing. The environment is that of the start: only files can change.
+- SIGHUP (\`systemctl reload\`, \`kill -HUP\`) reads all of it again, and takes over all keys but those below that say "Needs
+  a restart" ([what that does](reload.md)). What would not start changes nothing. The environment is that of the start: only files can change.
 - \`mcp-sse config print\` shows each value and where it comes from, \`config check\` only whether it would start,
   \`config print --sample\` a file to begin with.
 `
@@ -38,7 +38,7 @@ function table(keys: readonly Key[]): string {
     `\`${name}\``,
     `\`${env}\`<br>\`${envFile ?? flag}\`${envFile ? ' (secret)' : ''}`,
     meta.default === undefined ? (meta.defaultText ?? '') : `\`${meta.default}\``,
-    `${capital(meta.allowed)}. ${meta.description}${meta.reloads ? ' Reload.' : ''}`,
+    `${capital(meta.allowed)}. ${meta.description}${meta.reloads ? '' : ' Needs a restart.'}`,
   ])
   return [['Key', 'Variable, flag', 'Default', 'Allowed, meaning'], ['---', '---', '---', '---'], ...rows]
     .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`)

@@ -51,6 +51,7 @@ export const errorCodes = [
   // starting
   'invalid-config',
   'port-in-use',
+  'address-missing',
   'internal',
 ] as const
 

@@ -1,7 +1,7 @@
 import { CatchUp } from './catch-up.ts'
 import type { Clock } from './clock.ts'
 import { type CloseReason, closeReasons } from './close-reason.ts'
-import { type ClosedStream, closedStream } from './closed-stream.ts'
+import { type ClosedStream, closedOccupant, closedStream } from './closed-stream.ts'
 import { type ConnectionSummary, connectionSummary } from './connection-summary.ts'
 import { type ConnectionKind, noRoom } from './connections.ts'
 import { Departure } from './departure.ts'
@@ -12,6 +12,7 @@ import { FanOut } from './fan-out.ts'
 import type { Filter } from './filter.ts'
 import { type HistoryPage, type HistoryQuery, type PageRoom, readHistory } from './history.ts'
 import { type HubGauges, HubMetrics } from './metrics.ts'
+import type { Occupant, OccupantStream } from './occupant.ts'
 import { everyOnTime } from './on-time.ts'
 import type { Principal } from './principal.ts'
 import { HUB_ITSELF, Readers } from './readers.ts'
@@ -62,6 +63,10 @@ export interface SubscribeRequest extends Pick<Reader, 'principal' | 'address'> 
 }
 
 const SWEEP_MS = 1000
+/** Of base 36: a thousand streams a second for two years. */
+const ID_DIGITS = 7
+/** What a client is told that is not to come back by itself. */
+const LONG_RETRY_MS = 5 * 60_000
 
 /**
  * Publish and fan-out in one process.
@@ -159,18 +164,16 @@ export class Hub {
     return this.#readers.clients
   }
 
-  /** Streams of clients, in no order. */
-  summaries(): ConnectionSummary[] {
+  /** Streams of clients with ids above `after`, oldest first. */
+  summaries({ after, most }: { after: string; most: number }): ConnectionSummary[] {
     const now = this.#clock.now()
     const context = { cursor: this.cursor, head: this.log.head, now, monotonic: this.#clock.monotonic() }
-    return [...this.#readers].flatMap((subscription) => connectionSummary(subscription, context) ?? [])
+    return this.#readers.page(after, most).flatMap((each) => connectionSummary(each, context) ?? [])
   }
 
   /** Ends the stream of a client. @returns whether there was one with this id */
   cutOff(id: string): boolean {
-    const subscription = this.#readers.client(id)
-    subscription?.close('cut-off')
-    return subscription !== undefined
+    return this.#readers.end(id, 'cut-off')
   }
 
   /** Different filters that are subscribed to. */
@@ -224,17 +227,17 @@ export class Hub {
   }
 
   /**
-   * A place among the connections for a stream that is no subscription. The result gives it back, and may be called twice.
+   * A place among the connections for a stream that is no subscription. The result gives it back, with why the stream
+   * ended, and may be called twice.
    * @throws HubError `overloaded`, `draining`, `log-failed`
    */
-  occupy(reader: Pick<Reader, 'principal' | 'address'>): () => void {
+  occupy(reader: Occupant['reader'], stream: OccupantStream): (reason: CloseReason) => void {
     this.requireRoom(reader)
-    const { connections } = this.#readers
-    connections.add(reader.principal, reader.address, 'mcp')
-    let occupied = true
-    return () => {
-      if (occupied) connections.remove(reader.principal, reader.address, 'mcp')
-      occupied = false
+    const occupant = { id: this.#nextId(), reader, openedAt: this.#clock.monotonic(), stream }
+    this.#readers.addOccupant(occupant)
+    return (reason) => {
+      if (!this.#readers.removeOccupant(occupant)) return
+      this.#noteClosed(closedOccupant(occupant, reason, this.#clock.monotonic()))
     }
   }
 
@@ -276,8 +279,10 @@ export class Hub {
 
   /** How long a client that is told to come back should wait, in milliseconds; never the same for two of them. */
   retryMs(reason: CloseReason): number {
+    const { delay } = closeReasons[reason]
+    if (delay === 'long') return Math.round(LONG_RETRY_MS * (1 + this.#clock.random() / 5))
     const base = this.#limits.retryMs * (0.5 + this.#clock.random())
-    if (closeReasons[reason].delay === 'short') return Math.round(base)
+    if (delay === 'short') return Math.round(base)
     // Many at once come back over as many milliseconds as there are, at a thousand a second.
     return Math.round(base + (this.#departure?.delayMs() ?? this.#clock.random() * this.#readers.size))
   }
@@ -301,8 +306,13 @@ export class Hub {
   }
 
   #subscription(filter: Filter, reader: Reader): Subscription {
-    const id = `con_${(++this.#sequence).toString(36)}${Math.floor(this.#clock.random() * 1e9).toString(36)}`
-    return new Subscription(this.#host, id, this.#fanOut.audience(filter), reader)
+    return new Subscription(this.#host, this.#nextId(), this.#fanOut.audience(filter), reader)
+  }
+
+  /** In ascending order, as a list goes on after the last id of a page; and no other run's, by chance. */
+  #nextId(): string {
+    const number = (++this.#sequence).toString(36).padStart(ID_DIGITS, '0')
+    return `con_${number}${Math.floor(this.#clock.random() * 1e9).toString(36)}`
   }
 
   #begin(subscription: Subscription, start: Start | undefined): Subscription {
@@ -345,14 +355,13 @@ export class Hub {
       this.#catchUp.enter()
     } else {
       if (!wasLive) this.#catchUp.leave()
-      this.#noteClosed(subscription)
+      this.#noteClosed(closedStream(subscription, this.#clock.monotonic()))
       this.#readers.remove(subscription)
       this.#fanOut.release(subscription.audience)
     }
   }
 
-  #noteClosed(subscription: Subscription): void {
-    const stream = closedStream(subscription, this.#clock.monotonic())
+  #noteClosed(stream: ClosedStream | undefined): void {
     if (!stream) return
     this.metrics.closed.add(stream.reason)
     this.#closed?.(stream)

@@ -23,14 +23,16 @@ const reasons = Object.keys(closeReasons) as CloseReason[]
 export class HubMetrics {
   publishedEvents = 0
   publishedBytes = 0
-  /** From a publish request to its answer, where it was stored. */
+  /** From the last byte of a publish request to its answer, where it was stored. */
   readonly publishing = new Distribution()
   /** Publish requests, by why. */
   readonly publishRefusals = new Counts<[code: ErrorCode]>()
   /** Events that readers took. */
   readonly delivered: Record<ReaderKind, number> = { sse: 0, ndjson: 0, mcp: 0, hub: 0 }
-  /** What was written on streams of events; messages of MCP are not counted. */
+  /** What was written on streams of events. */
   deliveredBytes = 0
+  /** What was written on streams of messages of MCP; answers that are one document are not counted. */
+  messageBytes = 0
   readonly deliveryDelay: DeliveryDelay
   readonly replayedEvents: Record<ReplaySource, number> = { tail: 0, log: 0 }
   readonly replayedPages: Record<ReplaySource, number> = { tail: 0, log: 0 }
@@ -40,6 +42,8 @@ export class HubMetrics {
   readonly closed = new Counts<[reason: CloseReason]>(reasons.map((reason) => [reason]))
   /** Streams that were told to come back instead of being opened. */
   readonly streamRefusals = new Counts<[reason: CloseReason]>()
+  /** Refused HTTP requests. `http-404` stands for the code of what MCP refuses in its own words. */
+  readonly httpErrors = new Counts<[status: string, code: ErrorCode | `http-${number}`]>()
   /** How much later than asked for the event loop came to a timer, sampled once a second. */
   readonly loopLag = new Distribution()
   readonly mcpCalls = new Counts<[tool: string, version: string]>()

@@ -7,12 +7,13 @@ import type { Filter } from './filter.ts'
 import type { HubMetrics, ReaderKind } from './metrics.ts'
 import type { Principal } from './principal.ts'
 
+/** Read whenever they count, so that what is put in their place counts from then on. */
 export interface SubscriptionLimits {
   /** Bytes of events that may wait for a live reader; above that it reads from the log again. */
   maxQueueBytes: number
   /** How long a reader may take nothing while something waits for it. */
   maxStallMs: number
-  /** Quiet time before a heartbeat. */
+  /** Quiet time before a heartbeat, of readers that come now. */
   heartbeatMs: number
   /** Age at which a stream ends and its client resumes. */
   maxAgeMs: number
@@ -80,6 +81,8 @@ export class Subscription {
   readonly audience: Audience
   readonly reader: Reader
   readonly openedAt: number
+  /** Quiet time before a heartbeat: what its client is told at the beginning counts for as long as it lasts. */
+  readonly heartbeatMs: number
   /** Told once, when it is closed. */
   socket: SocketOwner | undefined
   readonly #host: SubscriptionHost
@@ -110,6 +113,7 @@ export class Subscription {
     this.reader = reader
     this.audience = audience
     this.openedAt = host.now
+    this.heartbeatMs = host.limits.heartbeatMs
     this.#takenAt = this.openedAt
   }
 
@@ -306,7 +310,7 @@ export class Subscription {
       if (stalledMs > limits.maxStallMs || overtaken) this.close('slow-consumer')
       return
     }
-    if (!this.#started || now - this.#takenAt < limits.heartbeatMs) return
+    if (!this.#started || now - this.#takenAt < this.heartbeatMs) return
     if (this.#pending.length > 0 || this.#queue) return
     // Live with an empty queue: everything that matches up to the last whole pass was taken.
     if (this.#state === 'live') this.#position = Math.max(this.#position, fannedOut)
@@ -321,7 +325,7 @@ export class Subscription {
     this.#state = 'closed'
     this.#queue = undefined
     this.#queuedBytes = 0
-    this.#pending = reason === 'client-gone' ? NONE : lastWords(reason, this.#host.retryMs(reason))
+    this.#pending = reason === 'client-gone' || reason === 'done' ? NONE : lastWords(reason, this.#host.retryMs(reason))
     try {
       this.#host.changed(this, 'closed')
       this.socket?.closed(reason)

@@ -14,7 +14,7 @@ export interface TokenBucketsOptions {
 
 /** A token bucket a key, kept as one number: when it will be full again. One that is full is forgotten. */
 export class TokenBuckets {
-  readonly #options: TokenBucketsOptions
+  #options: TokenBucketsOptions
   readonly #fullAt = new Map<string, number>()
   #sweptAt = Number.NEGATIVE_INFINITY
 
@@ -50,6 +50,17 @@ export class TokenBuckets {
   /** Counts `count`, for which there was room. */
   take(key: string, count = 1): void {
     this.#fullAt.set(key, this.#after(key, count, this.#options.monotonic()))
+  }
+
+  /** What was taken stays taken; what is more than the new capacity is forgiven. */
+  retune({ eachMs, capacity }: Pick<TokenBucketsOptions, 'eachMs' | 'capacity'>): void {
+    const before = this.#options
+    const now = before.monotonic()
+    for (const [key, fullAt] of this.#fullAt) {
+      const taken = Math.min(capacity, Math.max(0, fullAt - now) / before.eachMs)
+      this.#fullAt.set(key, now + taken * eachMs)
+    }
+    this.#options = { ...before, eachMs, capacity }
   }
 
   /** When it is full again with these taken. */

@@ -9,16 +9,17 @@ import { BODY_TIMEOUT_MS } from './body.ts'
 import { ByteRoom } from './byte-room.ts'
 import { connections } from './connections.ts'
 import { erase } from './erase.ts'
-import { Gate, noteRefusal, refusalFor } from './gate.ts'
+import { countRefusal, Gate, noteRefusal, refusalFor } from './gate.ts'
 import { headOfStream } from './head.ts'
 import { health } from './health.ts'
 import { historyPage } from './history.ts'
+import { type Heartbeats, IdleTimeout } from './idle-timeout.ts'
 import { mcpRoutes } from './mcp.ts'
 import { metrics, type WriteMetrics } from './metrics.ts'
 import { openapi } from './openapi/openapi.ts'
 import { page } from './page.ts'
 import { pathOf } from './parameters.ts'
-import { problemOf } from './problem.ts'
+import { problemOf, problemResponse } from './problem.ts'
 import { ProtectedResource } from './protected-resource.ts'
 import { publish } from './publish/publish.ts'
 import { RouteTable } from './route-table.ts'
@@ -43,14 +44,17 @@ export interface AppOptions {
   publishRate: PublishRate
   /** Where the operator reads why a request was refused. */
   refusals: Refusals
-  heartbeatMs: number
+  /** Those of the hub. */
+  heartbeats: Readonly<Heartbeats>
   /** Milliseconds now. */
   now: () => number
-  /** Failures nobody foresaw: their words are for the log, not for the client. */
-  report: (error: unknown) => void
+  /** Failures nobody foresaw, and the request's id: their words are for the log, not for the client. */
+  report: (error: unknown, request?: string) => void
   version: string
-  /** Seconds without a byte in either direction before a socket is closed; above the heartbeat by far. Default 60. */
-  idleTimeoutS?: number
+  /** It is listened for https. */
+  tls?: boolean
+  /** Seconds without a byte in either direction before a socket is closed; above the heartbeat by far. */
+  idleTimeoutS?: (heartbeatMs: number) => number
   /** Bytes of all bodies that are being read at one time to be published, a quarter of it of one principal; default 64 MiB. */
   bodyBytes?: number
   /** The same of bodies that ask for tickets; default 4 MiB. */
@@ -82,11 +86,13 @@ export function createApp(options: AppOptions) {
   const messages = new ByteRoom({ bytes: options.messageBytes ?? MESSAGE_BYTES, what: 'messages to MCP are answered' })
   const redeliveries = new ByteRoom({ bytes: REDELIVERY_BYTES, what: 'requests to send again are arriving' })
   const bodyTimeoutMs = options.bodyTimeoutMs ?? BODY_TIMEOUT_MS
+  const idleTimeout = new IdleTimeout(options.heartbeats, options.idleTimeoutS)
   const app = visited('http/app', {
-    // Else Elysia looks for the path behind the eleventh character, which a name like `hub` does not reach.
-    handler: { standardHostname: false },
+    // Elysia (1.4.30) looks for the path behind the eleventh character, which `http://hub` does not reach, or with false
+    // behind the seventh, which is inside of `https://`. There names of one and two letters on port 443 are not reached.
+    handler: { standardHostname: options.tls ?? false },
     serve: {
-      idleTimeout: options.idleTimeoutS ?? 60,
+      idleTimeout: idleTimeout.serverS,
       // Elysia's default is true: a second server on the port would start without an error and take half the requests.
       reusePort: false,
       // Bun's error page shows sources and messages.
@@ -105,22 +111,32 @@ export function createApp(options: AppOptions) {
     const methods = table.methods(pathOf(request))
     if (methods.length > 0) return new Response(null, { status: 204, headers: { allow: methods.join(', ') } })
   })
+  const idOf = (request: Request): string => gate.requestId(request, app.server)
   app.onError(({ code, error, request, visitor }) => {
-    if (code === 'NOT_FOUND') return table.refusal(request)
-    const refusal = refusalFor(error, visitor)
+    const id = idOf(request)
     const address = (): string => gate.addressOf(request, app.server)
-    noteRefusal(options.refusals, refusal, { visitor, route: table.nameOf(request), address })
-    return problemOf(refusal, report, () => resource.metadataUrl(request, app.server))
+    const asker = { visitor, route: table.nameOf(request), address, request: id }
+    if (code === 'NOT_FOUND') {
+      const { refusal, headers } = table.refusal(request)
+      countRefusal(hub.metrics, refusal)
+      noteRefusal(options.refusals, refusal, asker)
+      return problemResponse(refusal, { headers, request: id })
+    }
+    const refusal = refusalFor(error, visitor)
+    countRefusal(hub.metrics, refusal)
+    noteRefusal(options.refusals, refusal, asker)
+    return problemOf(refusal, report, { request: id, metadata: () => resource.metadataUrl(request, app.server) })
   })
   app.use(page())
   app.use(resource.plugin())
   app.use(publish({ hub, gate, rate: options.publishRate, bodies, bodyTimeoutMs }))
-  app.use(headOfStream(options.now, (path) => table.methods(path)))
+  app.use(headOfStream(options.now, (path) => table.methods(path), idOf))
   app.use(
     streamRoutes({
       hub,
       gate,
-      heartbeatMs: options.heartbeatMs,
+      refusals: options.refusals,
+      idleTimeout,
       now: options.now,
       history: (query, asking) => historyPage({ hub, answers }, query, asking),
     }),
@@ -129,7 +145,18 @@ export function createApp(options: AppOptions) {
   app.use(erase(hub.log))
   app.use(whoami(access))
   app.use(tickets({ access, gate, bodies: ticketBodies, bodyTimeoutMs }))
-  app.use(mcpRoutes({ mcp: options.mcp, gate, answers, bodies: messages, bodyTimeoutMs }))
+  app.use(
+    mcpRoutes({
+      mcp: options.mcp,
+      metrics: hub.metrics,
+      gate,
+      refusals: options.refusals,
+      answers,
+      bodies: messages,
+      bodyTimeoutMs,
+      idleTimeout,
+    }),
+  )
   app.use(connections({ hub, access, answers }))
   app.use(webhooks({ webhooks: options.webhooks, gate, access, answers, bodies: redeliveries, bodyTimeoutMs }))
   app.use(health(hub))

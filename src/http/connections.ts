@@ -34,7 +34,8 @@ async function list({ hub, access, answers }: ConnectionRouteOptions, asking: As
   const limit = count(parameters, 'limit', CONNECTIONS_LIMIT, MAX_CONNECTIONS_LIMIT)
   const after = placeOf(single(parameters, 'page'), access)
   return answers.answer(asking, async () => {
-    const { listed, ...next } = pageById(hub.summaries(), { after, limit, access })
+    const open = hub.summaries({ after: after ?? '', most: limit + 1 })
+    const { listed, ...next } = pageById(open, { after, limit, access })
     return JSON.stringify({ connections: listed, ...next })
   })
 }

@@ -13,7 +13,7 @@ const REQUEST_HEADERS = [
 ].join(', ')
 
 /** What a page may read beside the headers that every page may. */
-const RESPONSE_HEADERS = 'Retry-After, WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version'
+const RESPONSE_HEADERS = 'Retry-After, WWW-Authenticate, X-Request-Id, Mcp-Session-Id, Mcp-Protocol-Version'
 
 const METHODS = 'GET, POST, DELETE, OPTIONS'
 

@@ -2,9 +2,12 @@ import type { Access, Visitor } from '../auth/access.ts'
 import { CredentialError } from '../auth/credential-error.ts'
 import { checkOf, type Refusals } from '../auth/refusals.ts'
 import type { Asked } from '../auth/rule.ts'
+import type { CloseReason } from '../core/close-reason.ts'
 import { HubError } from '../core/errors.ts'
+import type { HubMetrics } from '../core/metrics.ts'
 import { corsHeaders, preflightAnswer } from './cors.ts'
 import { statusOf } from './problem.ts'
+import { requestId } from './request-id.ts'
 import { askedBy } from './route.ts'
 import { type Visited, visited } from './visitor.ts'
 
@@ -44,6 +47,11 @@ export class Gate {
   /** Who asks by what counts now; the same visitor, at once, unless something has changed. @throws HubError */
   again(request: Request, visitor: Visitor): Visitor | Promise<Visitor> {
     return this.#access.again(visitor, askedBy(request))
+  }
+
+  /** As `requestId`. Of one that is refused or fails: others have none. */
+  requestId(request: Request, server: Addresses | null): string {
+    return requestId(request, server, this.#access)
   }
 
   /** The client's address as limits count it. */
@@ -98,19 +106,40 @@ export function refusalFor(error: unknown, visitor: Visitor): unknown {
 
 const LOGGED = new Set([401, 403, 429])
 
+export interface Asker {
+  visitor: Visitor
+  route: string
+  address: () => string
+  request: string
+}
+
+/** In the metrics. */
+export function countRefusal({ httpErrors }: Pick<HubMetrics, 'httpErrors'>, error: unknown): void {
+  const code = error instanceof HubError ? error.code : 'internal'
+  httpErrors.add(String(statusOf[code]), code)
+}
+
 /** For the operator: which check failed, where and for whom. */
-export function noteRefusal(
-  refusals: Refusals,
-  error: unknown,
-  asker: { visitor: Visitor; route: string; address: () => string },
-): void {
-  if (!(error instanceof HubError) || !LOGGED.has(statusOf[error.code])) return
-  const { id } = asker.visitor.principal
-  refusals.note({
-    code: error.code,
-    check: checkOf(error),
-    route: asker.route,
-    principal: id === 'anonymous' ? undefined : id,
-    address: asker.address,
-  })
+export function noteRefusal(refusals: Refusals, error: unknown, asker: Asker): void {
+  if (!(error instanceof HubError)) return
+  const refusal = { ...refusalOf(asker), code: error.code, check: checkOf(error) }
+  if (LOGGED.has(statusOf[error.code])) refusals.note(refusal)
+  else refusals.detail(refusal)
+}
+
+/** The same of a stream that is told to come back. */
+export function noteRefusedStream(refusals: Refusals, reason: CloseReason, asker: Asker): void {
+  refusals.note({ ...refusalOf(asker), code: reason, check: undefined })
+}
+
+/** The same of a message to MCP that is refused in MCP's own words. */
+export function noteRefusedMessage(refusals: Refusals, status: number, asker: Asker): void {
+  const refusal = { ...refusalOf(asker), code: `http-${status}` as const, check: undefined }
+  if (LOGGED.has(status) || status === 500) refusals.note(refusal)
+  else refusals.detail(refusal)
+}
+
+function refusalOf({ visitor, route, address, request }: Asker) {
+  const { id } = visitor.principal
+  return { route, address, request, principal: id === 'anonymous' ? undefined : id }
 }

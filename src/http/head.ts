@@ -10,6 +10,8 @@ import type { Visited } from './visitor.ts'
 
 /** Of a table that knows the routes. */
 type Methods = (path: string) => string[]
+/** As `Gate.requestId`. */
+type IdOf = (request: Request) => string
 
 const STREAM_PATH = /^\/events(?:\/|$)/
 const MESSAGE_STREAMS = /^\/(?:mcp|sse)\/?$/
@@ -23,22 +25,31 @@ export function hasHead(path: string): boolean {
  * `HEAD /events…`: what a stream's headers would be, or the refusal of one. Elysia 1.4.30 answers HEAD by running the GET
  * route and reading its body to learn the length, before any HEAD route of a wildcard path: on a stream that never ends.
  */
-export function headOfStream(now: () => number, methods: Methods): Elysia {
+export function headOfStream(now: () => number, methods: Methods, idOf: IdOf): Elysia {
   const app = new Elysia({ name: 'http/head' })
   app.onRequest((context) => {
     if (context.request.method !== 'HEAD') return
-    const answer = headAnswer(context.request, (context as unknown as Visited).visitor, now(), methods)
+    const answer = headAnswer(context.request, (context as unknown as Visited).visitor, now(), methods, idOf)
     if (answer) return answer
   })
   return app
 }
 
 /** @throws HubError */
-function headAnswer(request: Request, visitor: Visitor, now: number, methods: Methods): Response | undefined {
+function headAnswer(
+  request: Request,
+  visitor: Visitor,
+  now: number,
+  methods: Methods,
+  idOf: IdOf,
+): Response | undefined {
   const path = pathOf(request)
   if (!hasHead(path)) {
     const message = 'A stream of MCP messages has no head to look at; ask with GET.'
-    return problemResponse(new HubError('method-not-allowed', message), { allow: methods(path).join(', ') })
+    return problemResponse(new HubError('method-not-allowed', message), {
+      headers: { allow: methods(path).join(', ') },
+      request: idOf(request),
+    })
   }
   if (!STREAM_PATH.test(path)) return undefined
   const { kind, filter } = streamQuery(request, path.length > '/events/'.length ? patternOf(request) : undefined, now)

@@ -1,6 +1,8 @@
 import type { Visitor } from '../auth/access.ts'
+import type { Refusals } from '../auth/refusals.ts'
 import { HubError } from '../core/errors.ts'
 import { requireJsonDepth } from '../core/json-depth.ts'
+import type { HubMetrics } from '../core/metrics.ts'
 import type { Exchange } from '../mcp/exchange.ts'
 import { INVALID_REQUEST, PARSE_ERROR, REFUSED, refusalResponse } from '../mcp/json-rpc.ts'
 import type { Mcp } from '../mcp/mcp.ts'
@@ -8,10 +10,12 @@ import { oversizedMessage } from '../mcp/message-bounds.ts'
 import type { Answers } from './answers.ts'
 import { type BodyLimit, readBody } from './body.ts'
 import type { ByteRoom } from './byte-room.ts'
-import type { Addresses, Gate } from './gate.ts'
+import { type Addresses, type Gate, noteRefusedMessage } from './gate.ts'
+import type { IdleTimeout } from './idle-timeout.ts'
 import { mediaTypeOf } from './media-type.ts'
 import { ownHeaders, type SetHeaders } from './own-headers.ts'
-import { parametersOf, single } from './parameters.ts'
+import { parametersOf, pathOf, single } from './parameters.ts'
+import { REQUEST_ID } from './request-id.ts'
 import { visited } from './visitor.ts'
 
 /** The part of Bun's server a stream needs. */
@@ -21,11 +25,14 @@ interface StreamServer extends Addresses {
 
 export interface McpRouteOptions {
   mcp: () => Mcp | Promise<Mcp>
+  metrics: Pick<HubMetrics, 'httpErrors'>
   gate: Gate
+  refusals: Refusals
   answers: Answers
   bodies: ByteRoom
   /** For a body to be complete, milliseconds. */
   bodyTimeoutMs: number
+  idleTimeout: IdleTimeout
 }
 
 /** Data of 252 KiB, escaped once more as a string inside a message. */
@@ -85,7 +92,8 @@ class McpRoutes {
     this.#options = options
   }
 
-  async answer({ request, server, set, visitor }: McpRequest, answer: Answer, body?: unknown): Promise<Response> {
+  async answer(asked: McpRequest, answer: Answer, body?: unknown): Promise<Response> {
+    const { request, server, set, visitor } = asked
     const { gate } = this.#options
     // Before it is asked who that is by now: the first one waits for it to be loaded.
     const found = this.#options.mcp()
@@ -100,8 +108,26 @@ class McpRoutes {
       cut: () => server?.timeout(request, 1),
     })
     for (const [name, value] of Object.entries(ownHeaders(set))) response.headers.set(name, value)
-    const isDocument = response.status === 200 && response.headers.get('content-type')?.startsWith('application/json')
-    return isDocument ? this.#options.answers.untilTaken(response, { request, principal }) : response
+    const type = response.headers.get('content-type')
+    if (type === 'text/event-stream') this.#options.idleTimeout.begin(server, request)
+    const isDocument = response.status === 200 && type?.startsWith('application/json')
+    if (isDocument) return this.#options.answers.untilTaken(response, { request, principal })
+    return response.status < 400 ? response : this.#refused(asked, response)
+  }
+
+  /** By the name under which the log has it, as any other refusal. */
+  #refused({ request, server, visitor }: McpRequest, response: Response): Response {
+    const { gate, metrics, refusals } = this.#options
+    metrics.httpErrors.add(String(response.status), `http-${response.status}`)
+    const id = gate.requestId(request, server)
+    noteRefusedMessage(refusals, response.status, {
+      visitor,
+      route: `${request.method} ${pathOf(request)}`,
+      address: () => gate.addressOf(request, server),
+      request: id,
+    })
+    response.headers.set(REQUEST_ID, id)
+    return response
   }
 
   async post(asked: McpRequest, answer: Answer): Promise<Response> {
@@ -109,13 +135,14 @@ class McpRoutes {
     const { bodies, bodyTimeoutMs } = this.#options
     const media = mediaTypeOf(request)
     if (media.name !== 'application/json') {
-      return refusalResponse({ status: 415, code: REFUSED, message: 'A message to MCP is sent as application/json.' })
+      const message = 'A message to MCP is sent as application/json.'
+      return this.#refused(asked, refusalResponse({ status: 415, code: REFUSED, message }))
     }
     const holding = bodies.holding(visitor.principal)
     const { text, release } = await readBody(request, { limit, media, timeoutMs: bodyTimeoutMs, holding })
     try {
       const message = parse(text)
-      if (message instanceof Response) return message
+      if (message instanceof Response) return this.#refused(asked, message)
       return await this.answer(asked, answer, message.json)
     } finally {
       release()

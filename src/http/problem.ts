@@ -1,4 +1,5 @@
 import { type ErrorCode, HubError, logTroubles, SERVER_FAILED } from '../core/errors.ts'
+import { REQUEST_ID } from './request-id.ts'
 
 /** Exhaustive, so that a new code does not compile before it has a status. */
 export const statusOf: Record<ErrorCode, number> = {
@@ -44,6 +45,7 @@ export const statusOf: Record<ErrorCode, number> = {
   'log-unwritable': 503,
   'invalid-config': 500,
   'port-in-use': 500,
+  'address-missing': 500,
   internal: 500,
 }
 
@@ -72,6 +74,8 @@ export interface Problem {
   code: ErrorCode
   detail: string
   pointer?: string
+  /** What the server's log calls this request: for whoever asks its operator. */
+  request?: string
 }
 
 /** The body is not read to its end: without this the client could go on sending gigabytes into a kept-alive connection. */
@@ -106,11 +110,17 @@ function challengeOf(code: ErrorCode, metadata: string | undefined): string | un
   return `Bearer realm="mcp-sse"${error}${known}`
 }
 
-/** `metadata` as in `problemOf`. */
+export interface ProblemOptions {
+  headers?: Record<string, string>
+  /** Asked when the refusal is about a credential. */
+  metadata?: MetadataUrl
+  /** The id of the request, as `requestId` makes it. */
+  request?: string
+}
+
 export function problemResponse(
   error: HubError,
-  headers: Record<string, string> = {},
-  metadata: MetadataUrl = () => undefined,
+  { headers, metadata = () => undefined, request }: ProblemOptions = {},
 ): Response {
   const challenge = error.code in challenged ? challengeOf(error.code, metadata()) : undefined
   const status = statusOf[error.code]
@@ -121,6 +131,7 @@ export function problemResponse(
     code: error.code,
     detail: logTroubles.has(error.code) ? LOG_TROUBLE : status === 500 ? SERVER_FAILED : error.message,
     ...(error.pointer === undefined ? {} : { pointer: error.pointer }),
+    ...(request === undefined ? {} : { request }),
   }
   return new Response(`${JSON.stringify(problem)}\n`, {
     status,
@@ -132,20 +143,22 @@ export function problemResponse(
         : { 'retry-after': String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))) }),
       ...(leavesBodyUnread.has(error.code) ? { connection: 'close' } : {}),
       ...(challenge === undefined ? {} : { 'www-authenticate': challenge }),
+      ...(request === undefined ? {} : { [REQUEST_ID]: request }),
       ...headers,
     },
   })
 }
 
-/**
- * What the client sees of any thrown value; what is not a HubError goes to `report` and shows nothing of itself.
- * `metadata` is asked when the refusal is about a credential.
- */
-export function problemOf(error: unknown, report: (error: unknown) => void, metadata?: MetadataUrl): Response {
+/** What the client sees of any thrown value; what is not a HubError goes to `report` and shows nothing of itself. */
+export function problemOf(
+  error: unknown,
+  report: (error: unknown, request?: string) => void,
+  options: ProblemOptions = {},
+): Response {
   if (error instanceof HubError) {
-    if (isForOperator(error.code)) report(error)
-    return problemResponse(error, {}, metadata)
+    if (isForOperator(error.code)) report(error, options.request)
+    return problemResponse(error, options)
   }
-  report(error)
-  return problemResponse(new HubError('internal', SERVER_FAILED, { cause: error }))
+  report(error, options.request)
+  return problemResponse(new HubError('internal', SERVER_FAILED, { cause: error }), options)
 }

@@ -3,7 +3,6 @@ import { nearestName } from '../core/suggest.ts'
 import { hasHead } from './head.ts'
 import { mediaTypeOf } from './media-type.ts'
 import { pathOf } from './parameters.ts'
-import { problemResponse } from './problem.ts'
 
 export interface Route {
   method: string
@@ -36,7 +35,7 @@ export class RouteTable {
   }
 
   /** 405 with `Allow` for a known path, else 404 with the nearest route. */
-  refusal(request: Request): Response {
+  refusal(request: Request): { refusal: HubError; headers: Record<string, string> } {
     const path = pathOf(request)
     const allow = this.methods(path)
     if (allow.length > 0) {
@@ -44,12 +43,12 @@ export class RouteTable {
       // The address of an MCP server is often given without its path.
       const meant = path === '/' && mediaTypeOf(request).name === 'application/json'
       const message = meant ? `${asked} MCP speaks at /mcp; events are published with POST /events.` : asked
-      return problemResponse(new HubError('method-not-allowed', message), { allow: allow.join(', ') })
+      return { refusal: new HubError('method-not-allowed', message), headers: { allow: allow.join(', ') } }
     }
     const names = [...new Set(this.#routes.map((route) => firstSegment(route.path)))]
     const nearest = nearestName(firstSegment(path), names)
     const known = nearest === undefined ? `There are ${names.sort().join(' ')}.` : `Did you mean ${nearest}?`
-    return problemResponse(new HubError('not-found', `There is no such route. ${known}`))
+    return { refusal: new HubError('not-found', `There is no such route. ${known}`), headers: {} }
   }
 }
 

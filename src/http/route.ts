@@ -14,6 +14,7 @@ function kindOf(path: string, method: string): RouteKind {
   if (path.startsWith('/events/')) return method === 'GET' || method === 'HEAD' ? 'stream' : 'raw'
   const name = path.endsWith('/') ? path.slice(0, -1) : path
   if (name === '/client.js') return 'module'
+  if (name === '/tickets') return 'tickets'
   if (MCP.has(name)) return 'mcp'
   return PUBLIC.has(name) || path.startsWith(WELL_KNOWN) ? 'public' : 'other'
 }

@@ -66,7 +66,7 @@ function originOf(request: Request, publicUrl: string | undefined): string {
   if (publicUrl !== undefined) return publicUrl.replace(/\/$/, '')
   const reached = new URL(request.url)
   const origin = URL.parse(request.headers.get('origin') ?? '')
-  return origin?.host === reached.host ? origin.origin : reached.origin
+  return reached.protocol === 'http:' && origin?.host === reached.host ? origin.origin : reached.origin
 }
 
 /** @throws HubError `invalid-json`, `invalid-body` */

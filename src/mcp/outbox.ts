@@ -1,4 +1,5 @@
 import type { CloseReason } from '../core/close-reason.ts'
+import type { HubMetrics } from '../core/metrics.ts'
 import type { Caller } from './asking.ts'
 
 /** What one write hands to the socket at most. */
@@ -11,14 +12,19 @@ type Step = IteratorResult<Uint8Array, void>
 const END: Step = Object.freeze({ done: true, value: undefined })
 const HEARTBEAT = new TextEncoder().encode(': \n\n')
 
+export interface OutboxLimits {
+  /** A reader for whom so many bytes wait when one more message comes is cut off. */
+  maxQueueBytes: number
+  /** How long a reader may take nothing while something waits for it. */
+  maxStallMs: number
+  /** Quiet time before a comment, of streams that begin now. */
+  heartbeatMs: number
+}
+
 /** What all outboxes share, and who sweeps them. */
 export interface OutboxHost {
-  /** A reader for whom so many bytes wait when one more message comes is cut off. */
-  readonly maxQueueBytes: number
-  /** How long a reader may take nothing while something waits for it. */
-  readonly maxStallMs: number
-  /** Quiet time before a comment. */
-  readonly heartbeatMs: number
+  readonly limits: Readonly<OutboxLimits>
+  readonly metrics: Pick<HubMetrics, 'messageBytes'>
   /** Monotonic milliseconds, as of the last sweep. */
   readonly now: number
 }
@@ -42,6 +48,7 @@ export class Outbox implements AsyncGenerator<Uint8Array, void, void>, EventList
   readonly caller: Caller
   readonly #host: OutboxHost
   readonly #options: OutboxOptions
+  readonly #heartbeatMs: number
   #waiting: Uint8Array[] = []
   #bytes = 0
   #resolve: ((step: Step) => void) | undefined
@@ -57,6 +64,7 @@ export class Outbox implements AsyncGenerator<Uint8Array, void, void>, EventList
     this.#options = options
     this.caller = { principal: options.principal, address: options.address }
     this.#takenAt = host.now
+    this.#heartbeatMs = host.limits.heartbeatMs
     options.signal.addEventListener('abort', this, { once: true })
     if (options.signal.aborted) this.handleEvent()
   }
@@ -87,7 +95,7 @@ export class Outbox implements AsyncGenerator<Uint8Array, void, void>, EventList
     if (this.#state !== 'open') return false
     const bytes = typeof frame === 'string' ? new TextEncoder().encode(frame) : frame
     // By what waits before it: a single message may be larger than all the room.
-    if (this.#bytes >= this.#host.maxQueueBytes) {
+    if (this.#bytes >= this.#host.limits.maxQueueBytes) {
       this.close('slow-consumer')
       return false
     }
@@ -119,10 +127,10 @@ export class Outbox implements AsyncGenerator<Uint8Array, void, void>, EventList
   /** Called about once a second. */
   sweep(now: number): void {
     if (this.#state === 'closed') return
-    if (this.#handedAt > 0 && now - this.#handedAt > this.#host.maxStallMs) this.close('slow-consumer')
+    if (this.#handedAt > 0 && now - this.#handedAt > this.#host.limits.maxStallMs) this.close('slow-consumer')
     else if (this.#state === 'finishing') return
     else if (now > this.#options.endsAt) this.close('credential-expired')
-    else if (this.#handedAt === 0 && this.#bytes === 0 && now - this.#takenAt >= this.#host.heartbeatMs) {
+    else if (this.#handedAt === 0 && this.#bytes === 0 && now - this.#takenAt >= this.#heartbeatMs) {
       this.push(HEARTBEAT)
     }
   }
@@ -162,7 +170,7 @@ export class Outbox implements AsyncGenerator<Uint8Array, void, void>, EventList
 
   /** Half of it is left to those who cannot wait. */
   get #hasRoom(): boolean {
-    return this.#state !== 'open' || this.#bytes < this.#host.maxQueueBytes / 2
+    return this.#state !== 'open' || this.#bytes < this.#host.limits.maxQueueBytes / 2
   }
 
   #tellRoom(): void {
@@ -197,6 +205,7 @@ export class Outbox implements AsyncGenerator<Uint8Array, void, void>, EventList
     }
     const taken = this.#waiting.splice(0, count)
     this.#bytes -= bytes
+    this.#host.metrics.messageBytes += bytes
     this.#handedAt = this.#takenAt = this.#host.now
     this.#tellRoom()
     return { done: false, value: taken.length === 1 ? first! : Buffer.concat(taken) }

@@ -1,15 +1,16 @@
 import type { Clock } from '../core/clock.ts'
 import type { CloseReason } from '../core/close-reason.ts'
 import type { Hub } from '../core/hub.ts'
+import type { OccupantStream } from '../core/occupant.ts'
 import type { Principal } from '../core/principal.ts'
 import { round } from '../core/round.ts'
 import type { Exchange } from './exchange.ts'
-import { Outbox, type OutboxHost } from './outbox.ts'
+import { Outbox, type OutboxHost, type OutboxLimits } from './outbox.ts'
 
 export interface OutboxesOptions {
-  hub: Pick<Hub, 'occupy'>
+  hub: Pick<Hub, 'occupy' | 'metrics'>
   clock: Clock
-  limits: Pick<OutboxHost, 'maxQueueBytes' | 'maxStallMs' | 'heartbeatMs'>
+  limits: Readonly<OutboxLimits>
 }
 
 const SWEEP_MS = 1000
@@ -24,7 +25,7 @@ export class Outboxes {
 
   constructor(options: OutboxesOptions) {
     this.#options = options
-    this.#host = { ...options.limits, now: options.clock.monotonic() }
+    this.#host = { limits: options.limits, metrics: options.hub.metrics, now: options.clock.monotonic() }
     this.#stop = options.clock.every(SWEEP_MS, () => void this.#sweep())
   }
 
@@ -37,7 +38,13 @@ export class Outboxes {
    * @throws HubError `overloaded`, `draining` when there is no room for another connection
    */
   open({ request, principal, address, cut }: Exchange, lasting: boolean, ended: (reason: CloseReason) => void): Outbox {
-    const leave = lasting ? this.#options.hub.occupy({ principal, address }) : undefined
+    const asOccupant: OccupantStream = {
+      get queuedBytes() {
+        return outbox.queuedBytes
+      },
+      end: (reason) => outbox.finish(reason),
+    }
+    const leave = lasting ? this.#options.hub.occupy({ principal, address }, asOccupant) : undefined
     const { clock } = this.#options
     const left = principal.expires === undefined ? Number.POSITIVE_INFINITY : principal.expires - clock.now()
     let entered = false
@@ -48,7 +55,7 @@ export class Outboxes {
       endsAt: clock.monotonic() + left,
       cut,
       ended: (reason) => {
-        leave?.()
+        leave?.(reason)
         // A client that had gone before: it ends while it is made.
         if (entered) this.#open.delete(outbox)
         ended(reason)

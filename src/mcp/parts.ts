@@ -1,15 +1,11 @@
 import type { Clock } from '../core/clock.ts'
+import type { OutboxLimits } from './outbox.ts'
 import type { Outboxes } from './outboxes.ts'
 import type { ServerPlan } from './server.ts'
 import type { Watching } from './watching.ts'
 
-export interface McpLimits {
-  /** Bytes that may wait for one reader of a stream of messages. */
-  maxQueueBytes: number
-  /** How long a reader may take nothing while something waits for it. */
-  maxStallMs: number
-  /** Quiet time on a stream before a comment. */
-  heartbeatMs: number
+/** Read whenever they count, so that what is put in their place counts from then on. */
+export interface McpLimits extends OutboxLimits {
   /** What `retry:` says, before jitter. */
   retryMs: number
   /** Sessions at once, and of one principal where its limits count. */

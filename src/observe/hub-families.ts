@@ -10,6 +10,21 @@ export interface Observed {
   hub: Pick<Hub, 'metrics' | 'gauges' | 'log'>
   mcp: { sessions: number; streams: number }
   webhooks: { outlets: Readonly<Record<string, Readonly<Record<string, number>>>>; waiting: number }
+  /** Of the hub's own log lines, those that nobody took. */
+  lostLines: number
+  /** What the configuration allows now. */
+  limits: ConfiguredLimits
+  /** Bytes on the disk by what they are; `undefined`: the log is in memory. */
+  files: Readonly<Record<'database' | 'wal', number>> | undefined
+  /** Milliseconds since 1970; `undefined`: no TLS. */
+  certificateExpires?: number | undefined
+}
+
+export interface ConfiguredLimits {
+  connections: number
+  pendingBytes: number
+  /** Of topics without a rule of their own. */
+  retention: { maxAgeMs: number; maxEvents: number; maxBytes: number }
 }
 
 const PREFIX = 'mcp_sse_'
@@ -21,9 +36,21 @@ export function hubFamilies(observed: Observed): Family[] {
     gauge('build_info', 'Always 1.', { labels: { version }, value: 1 }),
     ...publishFamilies(hub),
     ...readerFamilies(hub),
-    ...logFamilies(hub.log.stats, observed.now),
+    ...logFamilies(hub.log.stats, observed),
+    ...limitFamilies(observed.limits),
     ...mcpFamilies(observed),
     ...webhookFamilies(observed),
+    ...certificateFamilies(observed),
+    counter(
+      'http_errors_total',
+      'HTTP requests that were refused or failed, by status and code of the answer.',
+      ...counted(hub.metrics.httpErrors, 'status', 'code'),
+    ),
+    counter(
+      'log_lines_dropped_total',
+      'Lines of the hub’s own log that were lost, because nobody took them in time.',
+      observed.lostLines,
+    ),
     histogram(
       'event_loop_lag_seconds',
       'How much later than asked for the event loop came to a timer, a sample a second.',
@@ -49,7 +76,7 @@ function publishFamilies({ metrics, log }: Observed['hub']): Family[] {
     ),
     histogram(
       'publish_duration_seconds',
-      'From a publish request over HTTP to its answer, body and disk included, where it was taken.',
+      'From the last byte of a publish request over HTTP to its answer, disk included, where it was taken.',
       metrics.publishing,
     ),
     gauge('pending_events', 'Events that were accepted and are not durable yet.', pressure.events),
@@ -89,16 +116,33 @@ function readerFamilies(hub: Observed['hub']): Family[] {
   ]
 }
 
-function logFamilies({ kept, trimmed, erased, oldestReceived, commits }: LogStats, now: number): Family[] {
+function logFamilies(stats: LogStats, { now, files }: Pick<Observed, 'now' | 'files'>): Family[] {
+  const { kept, trimmed, erased, oldestReceived, commits } = stats
   const removed = (amount: 'events' | 'bytes') => by('by', { retention: trimmed[amount], erasure: erased[amount] })
   const age = oldestReceived === undefined ? [] : [Math.max(0, now - oldestReceived) / 1000]
   return [
     histogram('commit_duration_seconds', 'From handing events to the log until they are durable.', commits),
     gauge('log_events', 'Events that are kept.', kept.events),
     gauge('log_bytes', 'What they count for retention; the file is larger, by about 40 bytes each.', kept.bytes),
+    gauge(
+      'log_file_bytes',
+      'Files of the log on the disk; not there when it is in memory.',
+      ...(files ? by('file', files) : []),
+    ),
     gauge('log_oldest_age_seconds', 'Since the oldest kept event was received; not there when none is.', ...age),
     counter('log_removed_events_total', 'Events that are not kept any more.', ...removed('events')),
     counter('log_removed_bytes_total', 'The same in bytes.', ...removed('bytes')),
+  ]
+}
+
+function limitFamilies({ connections, pendingBytes, retention }: ConfiguredLimits): Family[] {
+  const { maxAgeMs, maxEvents, maxBytes } = retention
+  return [
+    gauge('limit_connections', 'What limits.connections allows.', connections),
+    gauge('limit_pending_bytes', 'What limits.pending_bytes allows.', pendingBytes),
+    gauge('retention_max_age_seconds', 'What retention.max_age keeps, of topics without a rule.', maxAgeMs / 1000),
+    gauge('retention_max_events', 'The same of retention.max_events.', maxEvents),
+    gauge('retention_max_bytes', 'The same of retention.max_bytes.', maxBytes),
   ]
 }
 
@@ -106,6 +150,7 @@ function mcpFamilies({ hub, mcp }: Observed): Family[] {
   return [
     gauge('mcp_sessions', 'MCP sessions that are open.', mcp.sessions),
     gauge('mcp_streams', 'Streams of MCP messages that are open.', mcp.streams),
+    counter('mcp_stream_bytes_total', 'Bytes written on streams of MCP messages.', hub.metrics.messageBytes),
     counter(
       'mcp_calls_total',
       'Calls of tools, whatever became of them.',
@@ -127,6 +172,12 @@ function webhookFamilies({ hub, webhooks }: Observed): Family[] {
       ...counted(hub.metrics.webhookAttempts, 'kind', 'result'),
     ),
   ]
+}
+
+function certificateFamilies({ certificateExpires }: Observed): Family[] {
+  const seconds = certificateExpires === undefined ? [] : [certificateExpires / 1000]
+  const what = 'When the certificate that new connections are shown ends, Unix time; not there without TLS.'
+  return [gauge('tls_certificate_expiry_timestamp_seconds', what, ...seconds)]
 }
 
 function by(label: string, values: Readonly<Record<string, number>>): Sample[] {

@@ -1,13 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { counter, type Family, gauge } from './family.ts'
 
-/** What Prometheus calls the same for every program. Descriptors are counted where there is `/proc`: 10,000 take 5 ms, on another thread. */
-export async function processFamilies(): Promise<Family[]> {
+/** What Prometheus calls the same for every program. Descriptors are counted where there is `/proc`: 10,000 take 5 ms, on another thread. @param startedAt Unix time, the same each time: Prometheus takes another one for a restart */
+export async function processFamilies(startedAt: number): Promise<Family[]> {
   const { user, system } = process.cpuUsage()
   const families = [
     counter('process_cpu_seconds_total', 'User and system CPU time of all threads.', (user + system) / 1e6),
     gauge('process_resident_memory_bytes', 'Memory that is in RAM.', process.memoryUsage.rss()),
-    gauge('process_start_time_seconds', 'When the process began, Unix time.', Date.now() / 1000 - process.uptime()),
+    gauge('process_start_time_seconds', 'When the process began, Unix time.', startedAt),
   ]
   return [...families, ...(await descriptorFamilies())]
 }

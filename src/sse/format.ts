@@ -1,4 +1,5 @@
 import type { EncodeEvents } from '../core/batch.ts'
+import { closeReasons } from '../core/close-reason.ts'
 import type { Control } from '../core/delivery.ts'
 import { type Filter, filterDocument } from '../core/filter.ts'
 import { controlFrame, encodeEnvelopes, encodeFrames, encodeLines, positionFrame, retryField } from './encode.ts'
@@ -16,7 +17,6 @@ export interface FormatOptions {
 
 /** What control events say that is the same for all streams of a hub. */
 export interface StreamFacts {
-  heartbeatMs: number
   cursor: (offset: number) => string
 }
 
@@ -34,6 +34,7 @@ export interface StreamOwner {
   filter: Filter
   /** `key:ci` */
   principalId: string
+  heartbeatMs: number
 }
 
 /** All formats there are: ten thousand streams share these few objects. */
@@ -61,11 +62,16 @@ function sse({ envelope, control, heartbeatEvent }: FormatOptions): Format {
       if (delivery.kind === 'heartbeat') {
         return heartbeatEvent ? controlFrame('$heartbeat', {}, id) : positionFrame(id!)
       }
-      const retry = delivery.kind === 'closing' && delivery.reconnect ? retryField(delivery.retryMs) : ''
+      const retry = delivery.kind === 'closing' && hasRetry(delivery) ? retryField(delivery.retryMs) : ''
       if (control) return retry + controlFrame(`$${delivery.kind}`, controlData(delivery, owner, facts), id)
       return retry + (id === undefined ? '' : positionFrame(id))
     },
   }
+}
+
+/** An EventSource comes back whatever `reconnect` says: one that is not to, late. */
+function hasRetry({ reason, reconnect }: Control & { kind: 'closing' }): boolean {
+  return reconnect || closeReasons[reason].delay === 'long'
 }
 
 function ndjson({ control, heartbeatEvent }: FormatOptions): Format {
@@ -98,7 +104,11 @@ function adoptedPosition(delivery: Control, { cursor }: StreamFacts): string | u
   }
 }
 
-function controlData(delivery: Control, { id, filter, principalId }: StreamOwner, facts: StreamFacts): object {
+function controlData(
+  delivery: Control,
+  { id, filter, principalId, heartbeatMs }: StreamOwner,
+  facts: StreamFacts,
+): object {
   switch (delivery.kind) {
     case 'open':
       return {
@@ -106,7 +116,7 @@ function controlData(delivery: Control, { id, filter, principalId }: StreamOwner
         cursor: facts.cursor(delivery.position),
         ...filterDocument(filter),
         principal: principalId,
-        heartbeatMs: facts.heartbeatMs,
+        heartbeatMs,
       }
     case 'gap': {
       const { requested, resumedFrom, reason } = delivery

@@ -8,7 +8,8 @@ import { MemoryOutlets } from './outlets/memory-outlets.ts'
 import { OUTLETS_FILE } from './outlets/messages.ts'
 import { SqliteOutlets } from './outlets/sqlite-outlets.ts'
 import { RetainedLog } from './retained-log.ts'
-import { type Retention, RetentionGroups } from './retention.ts'
+import { type Retention, RetentionGroups, type RetentionLimits } from './retention.ts'
+import { EVENTS_FILE } from './sqlite/directory.ts'
 import { SqliteStore } from './sqlite/sqlite-store.ts'
 
 export type Durability = 'full' | 'normal' | 'memory'
@@ -19,17 +20,26 @@ export interface LogOptions {
   /** Where the files lie; made if absent. Not used with `memory`. */
   directory: string
   retention: Retention
-  /** Accepted and not yet answered drafts, above which `append` refuses with `overloaded`. */
+  /** Accepted and not yet answered drafts, read at each `append`: above them it refuses with `overloaded`. */
   pending: Pressure
   clock: Clock
   /** Sentences for the operator. */
   warn(message: string): void
 }
 
+/** The log of a hub whose settings may change while it runs. */
+export interface OpenedLog extends EventLog {
+  /**
+   * Other limits for topics without a rule, and for what the rules leave out. Resolves when they count; what is above them
+   * is trimmed in the time that takes. @throws HubError `log-failed`, `log-closed`
+   */
+  retain(limits: RetentionLimits): Promise<void>
+}
+
 export const defaultPending: Pressure = { events: 10_000, bytes: 32 * 1024 * 1024 }
 
 /** @throws HubError `log-locked`, `log-unwritable`, `log-corrupt`, `log-newer`, `disk-full`, `log-failed` */
-export async function openLog(options: LogOptions): Promise<EventLog> {
+export async function openLog(options: LogOptions): Promise<OpenedLog> {
   const { durability, directory, retention, pending, clock, warn } = options
   const groups = new RetentionGroups(retention)
   const store =
@@ -51,6 +61,25 @@ export interface OutletStoreOptions {
 /** @throws HubError `log-unwritable`, `log-corrupt`, `log-newer`, `disk-full`, `log-failed` */
 export async function openOutlets({ durability, directory, warn }: OutletStoreOptions): Promise<OutletStore> {
   return durability === 'memory' ? new MemoryOutlets() : SqliteOutlets.open(directory, warn)
+}
+
+/** Of an open log, what its files take on the disk in bytes; `undefined` of one in memory. */
+export async function logFileSizes(
+  durability: Durability,
+  directory: string,
+): Promise<Record<'database' | 'wal', number> | undefined> {
+  if (durability === 'memory') return undefined
+  const { stat } = await import('node:fs/promises')
+  const sizeOf = async (name: string): Promise<number> => {
+    const file = await stat(join(directory, name)).catch((error: NodeJS.ErrnoException) => {
+      // There is no write-ahead log before the first write.
+      if (error.code === 'ENOENT') return undefined
+      throw error
+    })
+    return file?.size ?? 0
+  }
+  const [database, wal] = await Promise.all([sizeOf(EVENTS_FILE), sizeOf(`${EVENTS_FILE}-wal`)])
+  return { database, wal }
 }
 
 /** Whether there may be outlets from before in `directory`. */

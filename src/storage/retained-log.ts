@@ -18,7 +18,7 @@ import { LogStats } from '../core/log-stats.ts'
 import { Feed } from './feed.ts'
 import { GroupCommit, type Request } from './group-commit.ts'
 import { receiptsOf } from './receipts.ts'
-import type { RetentionGroups } from './retention.ts'
+import type { RetentionGroups, RetentionLimits } from './retention.ts'
 import type { Oldest, Removed, Store } from './store.ts'
 
 /** How often retention looks for events that have become too old when nothing is published. */
@@ -146,6 +146,13 @@ export class RetainedLog implements EventLog {
   async trim(): Promise<void> {
     this.#requireOpen()
     return this.#asked(this.#store.trim(this.#clock.now()))
+  }
+
+  /** Other limits, as `Store.retain`. What is above them now is trimmed in the time that takes, and what is not is kept. */
+  async retain(limits: RetentionLimits): Promise<void> {
+    this.#requireOpen()
+    await this.#asked(this.#store.retain(limits))
+    void this.trim().catch((error) => this.#trimFailed(error))
   }
 
   onCommit(listener: (commit: Commit) => void | Promise<void>): () => void {

@@ -35,6 +35,7 @@ export const NO_HORIZON: Horizon = { offset: 0, received: 0 }
 export class RetentionGroups {
   readonly #rules: readonly Pattern[]
   readonly limits: readonly RetentionLimits[]
+  readonly #own: readonly RetentionRule[]
 
   /** @throws HubError `invalid-config` (two rules with one pattern), `invalid-pattern` */
   constructor(retention: Retention) {
@@ -46,16 +47,13 @@ export class RetentionGroups {
         `Two retention rules have the pattern "${repeated.text}" and only the first could ever apply; remove one.`,
       )
     }
-    const { maxAgeMs, maxEvents, maxBytes } = retention
-    const limits = { maxAgeMs, maxEvents, maxBytes }
-    this.limits = [
-      ...retention.topics.map((rule) => ({
-        maxAgeMs: rule.maxAgeMs ?? maxAgeMs,
-        maxEvents: rule.maxEvents ?? maxEvents,
-        maxBytes: rule.maxBytes ?? maxBytes,
-      })),
-      limits,
-    ]
+    this.#own = retention.topics
+    this.limits = limitsOf(retention.topics, retention)
+  }
+
+  /** Other global limits from now on, and with them what the rules leave out. */
+  replace(limits: RetentionLimits): void {
+    for (const [group, next] of limitsOf(this.#own, limits).entries()) Object.assign(this.limits[group]!, next)
   }
 
   get count(): number {
@@ -93,6 +91,22 @@ export class RetentionGroups {
   store(horizons: readonly Horizon[]): StoredHorizon[] {
     return horizons.map((horizon, index) => ({ pattern: this.#rules[index]?.text ?? '', horizon }))
   }
+}
+
+/** Of each rule, and last those of all other topics. */
+function limitsOf(
+  rules: readonly RetentionRule[],
+  { maxAgeMs, maxEvents, maxBytes }: RetentionLimits,
+): RetentionLimits[] {
+  const limits = { maxAgeMs, maxEvents, maxBytes }
+  return [
+    ...rules.map((rule) => ({
+      maxAgeMs: rule.maxAgeMs ?? maxAgeMs,
+      maxEvents: rule.maxEvents ?? maxEvents,
+      maxBytes: rule.maxBytes ?? maxBytes,
+    })),
+    limits,
+  ]
 }
 
 function horizonOf(patterns: readonly Pattern[], rules: readonly Pattern[], horizons: readonly Horizon[]): Horizon {

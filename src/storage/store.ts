@@ -4,6 +4,7 @@ import type { Draft, StoredEvent } from '../core/event.ts'
 import type { Horizon, LastPage, ReadLimit, TopicsPage } from '../core/event-log.ts'
 import type { Filter } from '../core/filter.ts'
 import type { Amount } from '../core/log-stats.ts'
+import type { RetentionLimits } from './retention.ts'
 
 /** One transaction's worth of requests, in order. */
 export interface Group {
@@ -91,6 +92,8 @@ export interface Store {
   erase(what: { offset: number } | { topic: string }): Promise<number>
   /** Resolves after the calls that write and were made before it. */
   probe(): Promise<void>
+  /** Other limits for topics without a rule, and for what the rules leave out; they count from the next `trim` on. */
+  retain(limits: RetentionLimits): Promise<void>
   /** Applies retention as of `now` (milliseconds) until nothing is above its limits. */
   trim(now: number): Promise<void>
   close(): Promise<void>

@@ -3,14 +3,13 @@ import { requireCursor } from '../core/cursor.ts'
 import { HubError } from '../core/errors.ts'
 import { filterTopic, filterType } from '../core/filter.ts'
 import type { Hub } from '../core/hub.ts'
-import type { OutletStore, StoredOutlet } from '../core/outlet-store.ts'
+import type { OutletStore } from '../core/outlet-store.ts'
 import type { Outlet } from './delivery/outlet.ts'
 import { Outlets } from './delivery/outlets.ts'
-import { newProgress, parseProgress } from './delivery/progress.ts'
+import { type Forward, Forwards, isForward } from './forward/forwards.ts'
 import { Challenges } from './outbound/challenge.ts'
 import type { AddressRule, Outbound } from './outbound/outcome.ts'
 import { type About, detailOf, summaryOf } from './outlet-summary.ts'
-import type { Plan } from './plan.ts'
 import type { Judges } from './subscription/judgement.ts'
 import type { WebhookLimits } from './subscription/quota.ts'
 import { Subscriptions } from './subscription/subscriptions.ts'
@@ -24,35 +23,34 @@ export interface WebhooksOptions extends Judges {
   /** Closed when they stop, as is what sends. */
   store: OutletStore
   outbound: Outbound & { close(): void }
-  /** Which callbacks of clients are taken. */
+  /** Which callbacks of clients are taken. Read at each attempt, so that another one counts for those that are there. */
   rule: AddressRule
   /** Names of hosts that know events and the challenge, and nothing else. */
   eventsOnly: ReadonlySet<string>
-  /** Of the configuration; each with what it wants, in words. */
-  forwards: readonly { plan: Plan; wants: string }[]
+  /** Of the configuration. */
+  forwards: readonly Forward[]
   /** 32 bytes, for secrets on disk. */
   sealKey: Uint8Array
-  limits: WebhookLimits
+  /** Read whenever one more is asked for. */
+  limits: Readonly<WebhookLimits>
   /** Sentences for the operator. */
   warn: (sentence: string) => void
   report: (error: unknown) => void
 }
-
-const FORWARD = 'forward:'
 
 /** What the hub sends by itself: webhook subscriptions of MCP Events, and forwards. One of it for a process. */
 export class Webhooks implements OutletAdmin {
   readonly #options: WebhooksOptions
   readonly #outlets: Outlets
   readonly #subscriptions: Subscriptions
-  readonly #forwards = new Map<string, About>()
+  readonly #forwards: Forwards
 
   /** Everything goes on where it was. @throws as `OutletStore.put` */
   static async open(options: WebhooksOptions): Promise<Webhooks> {
     const webhooks = new Webhooks(options)
     const { outlets } = options.store
-    await webhooks.#subscriptions.restore(outlets.filter(({ id }) => !id.startsWith(FORWARD)))
-    await webhooks.#startForwards(outlets.filter(({ id }) => id.startsWith(FORWARD)))
+    await webhooks.#subscriptions.restore(outlets.filter((outlet) => !isForward(outlet)))
+    await webhooks.#forwards.start(options.forwards, outlets.filter(isForward))
     return webhooks
   }
 
@@ -60,6 +58,7 @@ export class Webhooks implements OutletAdmin {
     this.#options = options
     const { outbound, clock } = options
     this.#outlets = new Outlets(options)
+    this.#forwards = new Forwards({ ...options, outlets: this.#outlets })
     const challenges = new Challenges({ outbound, clock })
     this.#subscriptions = new Subscriptions({ ...options, outlets: this.#outlets, challenges })
   }
@@ -113,6 +112,11 @@ export class Webhooks implements OutletAdmin {
     else this.#redeliverAfter(outlet, what.after)
   }
 
+  /** Other forwards, as `Forwards.prepare`. */
+  prepareForwards(forwards: readonly Forward[]): Promise<() => void> {
+    return this.#forwards.prepare(forwards)
+  }
+
   /** After a reload. */
   async reconsider(): Promise<void> {
     await this.#subscriptions.reconsider()
@@ -126,26 +130,11 @@ export class Webhooks implements OutletAdmin {
     await this.#options.store.close()
   }
 
-  #about({ id, plan }: Outlet): About {
-    const entry = this.#subscriptions.get(id)
-    if (!entry) return this.#forwards.get(id)!
+  #about(outlet: Outlet): About {
+    const entry = this.#subscriptions.get(outlet.id)
+    if (!entry) return this.#forwards.about(outlet)!
     const { name, expires, arguments: args } = entry.definition
-    return { principal: plan.owner, wants: name, expires, arguments: args }
-  }
-
-  /** One that is not in the configuration any more is forgotten; a new one begins with what comes from now on. */
-  async #startForwards(stored: readonly StoredOutlet[]): Promise<void> {
-    const { forwards, store, hub } = this.#options
-    const before = new Map(stored.map((outlet) => [outlet.id, outlet]))
-    for (const { plan, wants } of forwards) {
-      const known = before.get(plan.id)
-      before.delete(plan.id)
-      const progress = known ? parseProgress(known.progress) : newProgress(hub.cursor(hub.log.head))
-      if (!known) await store.put({ id: plan.id, definition: '{}', progress: JSON.stringify(progress) })
-      this.#forwards.set(plan.id, { principal: plan.owner, wants, expires: null, arguments: {} })
-      this.#outlets.add(plan, progress, known?.waiting ?? [])
-    }
-    if (before.size > 0) await store.remove([...before.keys()])
+    return { principal: outlet.plan.owner, wants: name, expires, arguments: args }
   }
 
   async #redeliverOne(outlet: Outlet, text: string): Promise<void> {

@@ -87,3 +87,13 @@ describe('of a request', () => {
     expect(classOf({ ...navigate, 'sec-fetch-mode': 'no-cors' }, 'hub.example', true)).toBe('foreign')
   })
 })
+
+test('a server that ends TLS itself has no origin of plain http', () => {
+  const secure = new Origins({ publicUrl: undefined, corsOrigins: undefined, tls: true })
+  const classFor = (origin: string, host: string) => secure.of(new Headers({ origin }), parseHost(host)!, false).class
+  expect(classFor('https://hub.example:3000', 'hub.example:3000')).toBe('own')
+  expect(classFor('https://hub.example', 'hub.example')).toBe('own')
+  expect(classFor('http://hub.example:3000', 'hub.example:3000')).toBe('foreign')
+  expect(classFor('http://hub.example', 'hub.example')).toBe('foreign')
+  expect(classFor('http://localhost:3000', 'localhost:3000')).toBe('local')
+})

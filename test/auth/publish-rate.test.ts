@@ -72,3 +72,18 @@ test('a full table makes those it does not know wait, and forgets who has everyt
   limit.take(principal('d'), 1)
   expect(limit.size).toBe(2)
 })
+
+test('another rate counts at once: what was published counts against it, and nobody is given a burst', () => {
+  const { rate: limit, clock } = rate(100)
+  limit.take(alice, 500)
+  limit.replace(1000)
+  // 500 of 5,000 are taken.
+  limit.take(alice, 4500)
+  expect(refusal(() => limit.take(alice, 1))).toMatchObject({ code: 'rate-limited' })
+  limit.replace(10)
+  expect(refusal(() => limit.take(alice, 51))).toMatchObject({ code: 'batch-too-large' })
+  // All it may have are taken, and no more than those have to come back.
+  expect(refusal(() => limit.take(alice, 1))).toMatchObject({ retryAfterMs: 100 })
+  clock.pass(5000)
+  limit.take(alice, 50)
+})

@@ -48,7 +48,10 @@ test('a key that nobody could be shown is not kept', async () => {
   using dir = tempDir()
   const { output } = printer()
   const broken = { ...output, write: () => Promise.reject(new Error('gone')) }
-  await expect(new FirstKey(broken).of(config(dir.path))).rejects.toThrow('gone')
+  await expect(new FirstKey(broken).of(config(dir.path))).rejects.toMatchObject({
+    message: expect.stringContaining('could not be shown on stdout (Error: gone) and does not count.'),
+    exitCode: 74,
+  })
   expect(readFirstKey(dir.path)).toBeUndefined()
 })
 

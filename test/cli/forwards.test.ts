@@ -16,7 +16,7 @@ function plansOf(...tables: string[]) {
 test('forwards of the configuration are ready to run, none when it has none', () => {
   expect(plansOf()).toEqual([])
   const plans = plansOf('url = "https://a.example/"', 'url = "http://127.0.0.1:1/"\nprivate = true')
-  expect(plans.map(({ id }) => id)).toEqual(['forward:n0', 'forward:n1'])
+  expect(plans.map(({ plan }) => plan.id)).toEqual(['forward:n0', 'forward:n1'])
 })
 
 test('every forward that cannot run is named with its source, key and what is wrong, one a line, and no URL', () => {

@@ -1,19 +1,22 @@
 import { expect, test } from 'bun:test'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { runCommand } from '../support/command.ts'
 import { freePort } from '../support/port.ts'
 import { scriptedHub } from '../support/scripted-hub.ts'
 import { secret } from '../support/secrets.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
-async function health(args: readonly string[], env: Record<string, string> = {}) {
+async function health(args: readonly string[], env: Record<string, string> = {}, settings?: string) {
   using dir = tempDir()
+  if (settings !== undefined) writeFileSync(join(dir.path, 'mcp-sse.toml'), settings)
   return await runCommand(['health', ...args], { cwd: dir.path, env })
 }
 
 test('a hub that is ready is exit 0, asked at /readyz with no key', async () => {
   await using hub = scriptedHub(() => Response.json({ status: 'ready' }))
-  const env = { MCP_SSE_URL: hub.url, MCP_SSE_KEY: secret() }
-  expect(await health([], env)).toEqual({ stdout: `${hub.url} is ready\n`, stderr: '', exitCode: 0 })
+  const env = { MCP_SSE_KEY: secret() }
+  expect(await health(['--url', hub.url], env)).toEqual({ stdout: `${hub.url} is ready\n`, stderr: '', exitCode: 0 })
   const json = await health(['--json', '--url', `${hub.url}/`])
   expect(JSON.parse(json.stdout)).toEqual({ url: hub.url, status: 'ready' })
   expect(hub.requests.map(({ path }) => path)).toEqual(['/readyz', '/readyz'])
@@ -37,6 +40,45 @@ test('without a URL it asks this machine on PORT, as the hub beside it listens',
   const elsewhere = await health(['--url', other], { PORT: port })
   expect(elsewhere.exitCode).toBe(1)
   expect(elsewhere.stderr).toStartWith(`mcp-sse: No hub answers at ${other} (ECONNREFUSED).\nTry: `)
+})
+
+test('without a URL it asks where serve listens by the same file and variables, first address or second', async () => {
+  await using hub = scriptedHub(() => Response.json({ status: 'ready' }))
+  const { port } = new URL(hub.url)
+  const ready = { stdout: `${hub.url} is ready\n`, stderr: '', exitCode: 0 }
+  expect(await health([], {}, `port = ${port}\n`)).toEqual(ready)
+  // What is wrong elsewhere, the hub that runs has not read.
+  expect(await health([], { HOST: '::1,127.0.0.1' }, `port = ${port}\nprot = 1\n`)).toEqual(ready)
+  expect(await health([], { HOST: '0.0.0.0', PORT: port }, 'port = 1\n')).toEqual(ready)
+  expect(await health(['--config', 'mcp-sse.toml'], { MCP_SSE_PORT: '1' }, `port = ${port}\n`)).toEqual(ready)
+  const elsewhere = await health([], { HOST: '127.0.0.2', PORT: port })
+  expect(elsewhere).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining(`http://127.0.0.2:${port} (ECONNREF`),
+  })
+  const tls = await health([], { PORT: port }, '[tls]\ncert = "a.pem"\n')
+  expect(tls.stderr).toContain(`https://127.0.0.1:${port}`)
+})
+
+test('another hub that clients are told of is not asked in the place of the one on this machine', async () => {
+  await using other = scriptedHub(() => Response.json({ status: 'ready' }))
+  const port = String(freePort())
+  const ended = await health([], { MCP_SSE_URL: other.url, PORT: port })
+  expect(ended).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(`http://127.0.0.1:${port} (`) })
+  expect(other.requests).toEqual([])
+})
+
+test('where it cannot know the place it is exit 1 and says why, with something to type', async () => {
+  for (const [env, settings, sentence] of [
+    [{ PORT: '0' }, '', 'The port is 0, a free one: only the hub has said which.'],
+    [{}, 'port = ', 'this is not TOML'],
+    [{}, 'port = "none"', 'port = none is refused'],
+  ] as const) {
+    const { exitCode, stderr } = await health([], env, settings)
+    expect(exitCode).toBe(1)
+    expect(stderr).toContain(sentence)
+    expect(stderr).toEndWith('Try: mcp-sse health --url http://127.0.0.1:3000\n')
+  }
 })
 
 test('a proxy in the environment is not asked about a hub on this machine', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Access } from '../../src/auth/access.ts'
 import { newApiKey } from '../../src/auth/api-keys.ts'
 import { accessSettings } from '../../src/cli/access-settings.ts'
+import { LiveSettings } from '../../src/cli/live-settings.ts'
 import { Reload } from '../../src/cli/reload.ts'
 import { configKeys } from '../../src/config/keys.ts'
 import { loadConfig } from '../../src/config/load.ts'
@@ -65,9 +66,26 @@ describe('a reload', () => {
   test('says which other keys count at once and which need a restart', async () => {
     using dir = tempDir()
     const { to } = reloadOf(dir.path, table('a', '0'))
-    const changed = `port = 4000\ncors_origin = ["https://a.example"]\n[stream]\nretry = "1s"\n[auth]\nkey = "0123456789abcdef"\n`
+    const changed = `port = 4000\ncors_origin = ["https://a.example"]\ndurability = "normal"\n[stream]\nretry = "1s"\n[auth]\nkey = "0123456789abcdef"\n`
     expect(await to(changed + table('a', '0'))).toEqual([
-      'reloaded: cors_origin, auth.key; needing a restart: port, stream.retry',
+      'reloaded: cors_origin, stream.retry, auth.key; needs a restart: port, durability',
+    ])
+    // As long as it runs by what it was started with.
+    expect(await to(changed.replace('durability = "normal"', '') + table('a', '0'))).toEqual([
+      'reloaded: needs a restart: port',
+    ])
+    expect(await to(changed.replace(/port.*|durability.*/g, '') + table('a', '0'))).toEqual([
+      'reloaded: nothing has changed',
+    ])
+  })
+
+  test('says by name which forwards came, went and changed, and nothing of them', async () => {
+    using dir = tempDir()
+    const forward = (name: string, path = name) =>
+      `[[forward]]\nname = "${name}"\ntopic = "a"\nurl = "https://chat.example/${path}?token=${'x'.repeat(20)}"\n`
+    const { to } = reloadOf(dir.path, forward('stays') + forward('goes') + forward('changes'))
+    expect(await to(forward('stays') + forward('changes', 'elsewhere') + forward('new'))).toEqual([
+      'reloaded: forwards added new; forwards removed goes; forwards changed changes',
     ])
   })
 
@@ -164,18 +182,17 @@ describe('a reload', () => {
   })
 })
 
-describe('what is said to be taken over by a reload is what decides who may come in:', () => {
-  const SECRETS: Record<string, string> = {
+describe('of the keys, those that are said to be taken over by a reload are what a running hub goes by after one:', () => {
+  const SAMPLES: Record<string, string> = {
     'auth.key': secret(),
     'auth.keys': `[{ name = "other", sha256 = "${'5'.repeat(64)}" }]`,
     'auth.jwt.secret': secret(),
-  }
-  const SAMPLES: Record<string, string> = {
     cors_origin: 'https://a.example',
     public_url: 'https://events.example',
     allowed_hosts: 'events.lan',
     'limits.trusted_proxies': '10.0.0.0/8',
     'auth.make_key': 'true',
+    'auth.open': 'true',
     'auth.anonymous.publish': 'feedback',
     'auth.anonymous.subscribe': 'public/**',
     'auth.jwt.jwks': 'https://login.example/keys',
@@ -186,29 +203,67 @@ describe('what is said to be taken over by a reload is what decides who may come
     host: '127.0.0.2',
     data_dir: 'elsewhere',
     log_level: 'warn',
+    log_format: 'json',
     durability: 'memory',
+    event_types:
+      '[{ name = "a.b", description = "A.", topic = "a", type = "b", payload_schema = { type = "object" } }]',
+    forward: '[{ name = "chat", topic = "alerts/**", url = "https://chat.example/hooks/1" }]',
+    'tls.cert': '/elsewhere/cert.pem',
+    'tls.key': '/elsewhere/key.pem',
     'retention.topics': '[{ pattern = "a", max_events = 5 }]',
-    ...SECRETS,
+    'mcp.events.profile': 'sep',
+    'webhooks.allow_loopback': 'true',
+    'webhooks.events_only': 'other.example',
   }
   const OF_KIND: Record<string, string> = { '<number>': '77', '<duration>': '7s', '<size>': '9MiB' }
-  const BASE = {
+  const TOKENS = {
     MCP_SSE_AUTH_JWT_SECRET: secret(),
     MCP_SSE_AUTH_JWT_ISSUER: 'issuer',
     MCP_SSE_AUTH_JWT_AUDIENCE: 'audience',
   }
-  const settings = (env: Readonly<Record<string, string>>) =>
-    accessSettings(
-      loadConfig({ mode: 'source', cwd: '/', env: { HOME: '/nonexistent', ...env } }).config,
-      TICKET_SECRET,
-    )
+  const TLS = { MCP_SSE_TLS_CERT: '/cert.pem', MCP_SSE_TLS_KEY: '/key.pem' }
+  const read = (env: Readonly<Record<string, string>>) =>
+    loadConfig({ mode: 'source', cwd: '/', env: { HOME: '/nonexistent', ...env }, descriptors: 1000 })
 
-  // auth.open decides it too, and goes with the addresses of the start.
-  const keys = configKeys().filter(({ name }) => name !== 'auth.open')
-  test.each(keys.map((key) => [key.name, key] as const))('%s', (name, { env, meta }) => {
+  /** A key is made, and everyone let in, where nothing else is a credential. */
+  const ALONE = new Set(['auth.make_key', 'auth.open'])
+
+  test.each(configKeys().map((key) => [key.name, key] as const))('%s', (name, { env, meta }) => {
     const value = SAMPLES[name] ?? OF_KIND[meta.placeholder]!
-    // A key is made where nothing else is a credential.
-    const base = name === 'auth.make_key' ? {} : BASE
-    const changed = !Bun.deepEquals(settings({ ...base, [env]: value }), settings(base))
-    expect(changed).toBe(meta.reloads === true)
+    const base = { ...(ALONE.has(name) ? {} : TOKENS), ...(name.startsWith('tls.') ? TLS : {}) }
+    const live = new LiveSettings(read(base))
+    const before = structuredClone(live.config)
+    const next = read({ ...base, [env]: value })
+    expect(next.config).not.toEqual(before)
+    live.replace(next)
+    expect([live.config, live.read.entries]).toEqual([meta.reloads ? next.config : before, next.entries])
   })
+})
+
+test('what the parts of a hub hold is what a reload writes to', () => {
+  const read = (env: Record<string, string>) =>
+    loadConfig({ mode: 'source', cwd: '/', env: { HOME: '/nonexistent', ...env }, descriptors: 1000 })
+  const live = new LiveSettings(read({}))
+  const { hub, pending, mcp, mcpErrors, webhooks, callbacks, eventsOnly } = live
+  live.replace(
+    read({
+      MCP_SSE_LIMITS_CONNECTIONS: '7',
+      MCP_SSE_LIMITS_PENDING_BYTES: '9MiB',
+      MCP_SSE_LIMITS_MCP_SESSIONS: '8',
+      MCP_SSE_LIMITS_WEBHOOKS: '9',
+      MCP_SSE_STREAM_MAX_STALL: '7s',
+      MCP_SSE_MCP_SESSION_IDLE: '7m',
+      MCP_SSE_MCP_EVENTS_PROFILE: 'sep',
+      MCP_SSE_WEBHOOKS_ALLOW_LOOPBACK: 'true',
+      MCP_SSE_WEBHOOKS_EVENTS_ONLY: 'a.example',
+    }),
+  )
+  const nineMiB = 9 * 1024 * 1024
+  expect(hub).toMatchObject({ connections: 7, maxStallMs: 7000, pendingBytes: nineMiB, heartbeatMs: 15_000 })
+  expect(pending).toEqual({ events: 10_000, bytes: nineMiB })
+  expect(mcp).toMatchObject({ maxStallMs: 7000, sessions: 8, sessionIdleMs: 420_000 })
+  expect(mcpErrors).toEqual({ profile: 'sep' })
+  expect(webhooks).toEqual({ webhooks: 9, webhooksPerPrincipal: 100 })
+  expect(callbacks).toEqual({ loopback: true, private: false })
+  expect([...eventsOnly]).toEqual(['a.example'])
 })

@@ -1,7 +1,16 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { BAD_CONFIG } from '../../src/cli/exit.ts'
+import { BAD_CONFIG, exitCodeOf } from '../../src/cli/exit.ts'
 import { placesBelow } from '../../src/cli/service/places.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { runCommand } from '../support/command.ts'
@@ -80,6 +89,14 @@ describe('service install', () => {
     ['an empty key', { 'etc/mcp-sse/key': '' }, 78, 'is empty. Write the secret to it.'],
     ['a short key', { 'etc/mcp-sse/key': 'secret' }, 78, 'MCP_SSE_AUTH_KEY'],
     ['settings that would not start', { 'etc/mcp-sse/mcp-sse.toml': 'prot = 1\n' }, 78, 'Did you mean "port"?'],
+    ['a port it has no right to', { 'etc/mcp-sse/mcp-sse.toml': 'port = 80\n' }, 1, 'port = 80, which the service has'],
+    [
+      'a directory it cannot write to',
+      { 'etc/mcp-sse/mcp-sse.toml': 'data_dir = "/srv/events"\n' },
+      1,
+      'data_dir = /srv/events, where the service cannot write: its events belong in /var/lib/mcp-sse.',
+    ],
+    ['a relative one', { 'etc/mcp-sse/mcp-sse.toml': 'data_dir = "data"\n' }, 1, 'where the service cannot write'],
   ]
   test.each(refused)('with %s is refused and changes nothing', async (_, files, exitCode, sentence) => {
     using at = image(files)
@@ -96,9 +113,45 @@ describe('service install', () => {
     expect(Bun.spawnSync(['chmod', '600', at.settings]).exitCode).toBe(0)
     expect(await service(at.root, 'install')).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringContaining(`Try: chmod 644 ${at.settings}\n`),
+      stderr: expect.stringMatching(/LoadCredential= hands over .*\nTry: chmod 644 .*mcp-sse.toml\n$/),
     })
     expect(existsSync(at.key)).toBe(false)
+  })
+
+  test('with a secret in the settings says where it belongs, which is what the service says as well', async () => {
+    using at = image({ 'etc/mcp-sse/mcp-sse.toml': `[auth.jwt]\nsecret = "${secret()}"\n` })
+    const { exitCode, stderr } = await service(at.root, 'install')
+    expect(exitCode).toBe(0)
+    expect(stderr).toContain('holds auth.jwt.secret and every user of this machine can read it: ')
+    expect(stderr).toContain('LoadCredential=')
+    expect(stderr).not.toContain('chmod')
+  })
+
+  test('with settings or a key that are links to nothing is refused, and the links stay', async () => {
+    for (const name of ['settings', 'key'] as const) {
+      using at = image({ 'etc/mcp-sse/other': '' })
+      symlinkSync('/not-mounted/mcp-sse', at[name])
+      expect((await service(at.root, 'install')).exitCode).toBe(78)
+      expect(lstatSync(at[name]).isSymbolicLink()).toBe(true)
+    }
+  })
+
+  test('takes a port below 1024 that a drop-in gives it the right to', async () => {
+    using at = image({
+      'etc/mcp-sse/mcp-sse.toml': 'port = 443\n',
+      'etc/systemd/system/mcp-sse.service.d/port.conf': '[Service]\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n',
+    })
+    expect((await service(at.root, 'install')).exitCode).toBe(0)
+  })
+
+  test('says where the events will really be', async () => {
+    for (const [settings, said] of [
+      ['data_dir = "/var/lib/mcp-sse/events"', 'Events will be in /var/lib/mcp-sse/events.\n'],
+      ['durability = "memory"', 'Events will be in memory only'],
+    ] as const) {
+      using at = image({ 'etc/mcp-sse/mcp-sse.toml': `${settings}\n` })
+      expect((await service(at.root, 'install')).stdout).toContain(said)
+    }
   })
 
   test('without an executable to start says where it belongs', async () => {
@@ -146,6 +199,9 @@ test('service print writes the unit and nothing else', async () => {
 test('the unit fits the hub: its exit code, its drain and the variable of its key', () => {
   const value = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(UNIT)?.[1]
   expect(value('RestartPreventExitStatus')).toBe(String(BAD_CONFIG))
+  // An address that is not there yet is tried for again and again.
+  expect(exitCodeOf('address-missing')).not.toBe(BAD_CONFIG)
+  expect(value('StartLimitIntervalSec')).toBe('0')
   using at = image({ 'etc/mcp-sse/key': secret('the key of the service') })
   const [variable, path] = value('Environment')!.split('=')
   expect(path).toBe('%d/key')

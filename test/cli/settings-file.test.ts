@@ -1,8 +1,16 @@
 import { expect, test } from 'bun:test'
-import { readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { lstatSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { editKeys } from '../../src/cli/settings-file.ts'
 import { tempDir } from '../support/temp-dir.ts'
+
+test('a link to a file that is not there for now is neither replaced nor followed', () => {
+  using dir = tempDir()
+  const path = join(dir.path, 'mcp-sse.toml')
+  symlinkSync(join(dir.path, 'not-mounted/mcp-sse.toml'), path)
+  expect(() => editKeys(path, dir.path, () => '# mine\n')).toThrow('mcp-sse.toml cannot be written (ENOENT).')
+  expect(lstatSync(path).isSymbolicLink()).toBe(true)
+})
 
 test('a file that somebody puts in the place of the unfinished one is neither taken nor touched', () => {
   using dir = tempDir()

@@ -38,3 +38,15 @@ test('a hub that does not listen on loopback is not called localhost', () => {
   expect(text).toContain(' 192.168.1.5:3000/events/greetings\n')
   expect(text).not.toContain('localhost')
 })
+
+test('with TLS the lines name what the certificate is for, by https', () => {
+  using dir = tempDir()
+  const { config } = loadConfig({ mode: 'source', cwd: dir.path, env: { HOME: dir.path }, descriptors: 1000 })
+  const place = { urls: ['https://127.0.0.1:3000'], port: 3000, firstKey: false, certificateHost: 'hub.example' }
+  const text = welcome(config, place)
+  expect(text).toContain('  mcp    https://hub.example:3000/mcp\n')
+  expect(text).toContain("curl -d 'hello' https://hub.example:3000/events/greetings\n")
+  expect(text).not.toContain('localhost')
+  const behind = welcome({ ...config, publicUrl: 'https://events.example' }, place)
+  expect(behind).toContain("curl -d 'hello' https://events.example/events/greetings\n")
+})

@@ -38,10 +38,11 @@ test('every example of the sample file is accepted', () => {
     // What some keys need beside them.
     const env = name === 'auth.jwt.jwks' ? { MCP_SSE_AUTH_JWT_ISSUER: 'i', MCP_SSE_AUTH_JWT_AUDIENCE: 'a' } : {}
     const secret = { MCP_SSE_AUTH_JWT_SECRET: 's'.repeat(32) }
+    const pair = { 'tls.cert': { MCP_SSE_TLS_KEY: 'key.pem' }, 'tls.key': { MCP_SSE_TLS_CERT: 'cert.pem' } }[name]
     const { entries } = loadConfig({
       mode: 'source',
       cwd: dir.path,
-      env: { HOME: dir.path, ...env, ...secret },
+      env: { HOME: dir.path, ...env, ...secret, ...pair },
       descriptors: 20_000,
     })
     expect(entries.find(({ key }) => key.name === name)?.origin).toStartWith('mcp-sse.toml:')

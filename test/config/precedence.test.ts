@@ -25,9 +25,11 @@ test('without any source every key has its documented default', () => {
   expect(load(dir.path).config).toEqual({
     port: 3000,
     hosts: ['127.0.0.1', '::1'],
+    tls: undefined,
     corsOrigins: undefined,
     dataDir: join(dir.path, 'data'),
     logLevel: 'info',
+    logFormat: 'auto',
     durability: 'full',
     retention: { maxAgeMs: 604_800_000, maxEvents: 1_000_000, maxBytes: 1_073_741_824, topics: [] },
     stream: {

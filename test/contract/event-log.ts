@@ -3,13 +3,14 @@ import type { HubError } from '../../src/core/errors.ts'
 import type { Draft, StoredEvent } from '../../src/core/event.ts'
 import type { Commit, EventLog, Removal } from '../../src/core/event-log.ts'
 import { type Filter, filterTopic, filterType, parseFilter } from '../../src/core/filter.ts'
+import type { OpenedLog } from '../../src/storage/open.ts'
 import { draftOf } from '../support/draft.ts'
 import type { LogChoices } from '../support/log-options.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { until } from '../support/until.ts'
 
 /** Opens an empty log; whatever it needs goes away after `close`. */
-export type OpenEmptyLog = (choices: LogChoices) => Promise<{ log: EventLog; close(): Promise<void> }>
+export type OpenEmptyLog = (choices: LogChoices) => Promise<{ log: OpenedLog; close(): Promise<void> }>
 
 const everything = parseFilter([], [])
 const roomy = { events: 1_000, bytes: 1 << 20 }
@@ -23,7 +24,7 @@ export function eventLogContract(name: string, openEmpty: OpenEmptyLog): void {
       closers = []
     })
 
-    async function open(choices: LogChoices = {}): Promise<EventLog> {
+    async function open(choices: LogChoices = {}): Promise<OpenedLog> {
       const { log, close } = await openEmpty(choices)
       closers.push(close)
       return log
@@ -387,6 +388,34 @@ export function eventLogContract(name: string, openEmpty: OpenEmptyLog): void {
       expect(await trimmed('b')).toEqual([[0, 4, false]])
       expect(await trimmed('a')).toEqual([[2, 3, false]])
       expect(await trimmed('b')).toEqual([[4, 5, false]])
+    })
+
+    test('other limits count at once: what is above lower ones goes by itself, what is below higher ones stays', async () => {
+      const topics = [
+        { pattern: 'own', maxEvents: 7 },
+        { pattern: 'part', maxBytes: 1 << 20 },
+      ]
+      const limits = { maxAgeMs: 86_400_000, maxEvents: 20, maxBytes: 1 << 30 }
+      const log = await open({ retention: { ...limits, topics } })
+      const publish = async () => {
+        for (const topic of ['other', 'own', 'part']) {
+          for (let index = 0; index < 15; index++) await log.append([draftOf(topic, `${index}`)])
+        }
+      }
+      const kept = async () => {
+        const page = await log.topics(everything, undefined, 10)
+        return page.topics.map(({ topic, events }) => `${topic} ${events}`).join()
+      }
+      await publish()
+      await log.retain({ ...limits, maxEvents: 10 })
+      await until('what is above them to go', async () => (await kept()) === 'other 10,own 7,part 10')
+      await log.retain({ ...limits, maxEvents: 30 })
+      await publish()
+      await until('the rule that has its own to be kept to', async () => (await kept()) === 'other 25,own 7,part 25')
+      await log.trim()
+      expect(await kept()).toBe('other 25,own 7,part 25')
+      await log.close()
+      await expect(log.retain(limits)).rejects.toMatchObject({ code: 'log-closed' })
     })
 
     test('retention happens by itself after commits, and by time alone', async () => {

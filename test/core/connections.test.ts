@@ -9,6 +9,7 @@ function principal(id: string, more: Partial<Principal> = {}): Principal {
   return { id, grants, expires: undefined, credential: id, limited: true, ...more }
 }
 
+const stream = { queuedBytes: 0, end: () => {} }
 const everything = { filter: parseFilter([], []), start: undefined }
 
 describe('streams above a limit are refused, the new one and not the oldest', () => {
@@ -50,11 +51,11 @@ describe('a stream that is no subscription takes a place all the same', () => {
   test('it is counted, and refused where there is none, until it is given back', async () => {
     const { hub, close } = await memoryHub({ connectionsPerPrincipal: 1 })
     const alice = { principal: principal('key:alice'), address: '' }
-    const leave = hub.occupy(alice)
+    const leave = hub.occupy(alice, stream)
     expect(hub.refusal(alice)).toBe('too-many-of-principal')
-    expect(() => hub.occupy(alice)).toThrow(expect.objectContaining({ code: 'overloaded' }))
-    leave()
-    leave()
+    expect(() => hub.occupy(alice, stream)).toThrow(expect.objectContaining({ code: 'overloaded' }))
+    leave('client-gone')
+    leave('client-gone')
     expect(hub.refusal(alice)).toBeUndefined()
     hub.subscribe({ ...everything, ...alice })
     // Giving back twice has not made room for two.
@@ -66,7 +67,7 @@ describe('a stream that is no subscription takes a place all the same', () => {
     const { hub, close } = await memoryHub()
     hub.refuseNew()
     const alice = { principal: principal('key:alice'), address: '' }
-    expect(() => hub.occupy(alice)).toThrow(expect.objectContaining({ code: 'draining' }))
+    expect(() => hub.occupy(alice, stream)).toThrow(expect.objectContaining({ code: 'draining' }))
     await close()
   })
 })

@@ -46,11 +46,12 @@ test('what is published and handed to readers is counted, by kind, once for each
 
 test('a place that is no subscription is a connection of MCP until it is given back', async () => {
   const hub = await opened()
-  const leave = hub.occupy(byLocal)
+  const leave = hub.occupy(byLocal, { queuedBytes: 0, end: () => {} })
   expect(hub.gauges().connections.mcp).toBe(1)
-  leave()
-  leave()
+  leave('max-age')
+  leave('max-age')
   expect(hub.gauges().connections.mcp).toBe(0)
+  expect(countOf(hub.metrics.closed, 'max-age')).toBe(1)
 })
 
 test('what waits for a reader is in the queue until it is taken, and its delay is from the commit to there', async () => {

@@ -158,7 +158,7 @@ describe('a reader that is slow but steady', () => {
     const { hub, close } = await memoryHub({ maxStallMs: 30_000, maxQueueBytes: 4 << 20 }, {}, clock)
     const format = new Formats().get({ kind: 'sse', envelope: false, control: true, heartbeatEvent: false })
     const subscription = hub.subscribe({ ...byLocal, filter: everything, start: undefined })
-    const facts = { principal: 'local', heartbeatMs: 15_000, cursor: hub.cursor }
+    const facts = { cursor: hub.cursor }
     const chunks = new Stream(subscription, format, facts, 2_000)
     await chunks.next()
     await hub.publish(Array.from({ length: 10 }, () => draft('a', 'x'.repeat(120_000))))

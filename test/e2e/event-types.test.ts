@@ -51,7 +51,7 @@ test('a reload says that event types need a restart, and refuses those that a st
   server = await Executable.serve()
   const post = () => fetch(`${server!.url}/events/builds/1`, { method: 'POST', body: 'text' })
   writeSettings(server, declared(SCHEMA))
-  expect(await reload(server)).toContain('needing a restart: event_types')
+  expect(await reload(server)).toContain('needs a restart: event_types')
   expect((await post()).status).toBe(201)
   writeSettings(server, declared('{ type = "object", properties.a.type = "text" }'))
   const said = await reload(server)

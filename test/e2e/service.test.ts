@@ -152,6 +152,21 @@ describe.skipIf(!canAnalyze)('the unit', () => {
     expect(analyze('verify', path).said).toContain('ProtectClok')
   })
 
+  test('takes the drop-in for ports below 1024 that is documented', () => {
+    using dir = tempDir()
+    const path = join(dir.path, 'mcp-sse.service')
+    const documented = readFileSync(resolve(import.meta.dir, '../../docs/deploy.md'), 'utf8')
+    const [, dropIn] = /```ini\n# systemctl edit mcp-sse\n(\[Service\]\n[^`]*CAP_NET_BIND_SERVICE[^`]*)```/.exec(
+      documented,
+    )!
+    mkdirSync(`${path}.d`)
+    writeFileSync(path, readFileSync(UNIT, 'utf8').replace('/usr/local/bin/mcp-sse', executablePath()))
+    writeFileSync(join(`${path}.d`, 'override.conf'), dropIn!)
+    expect(analyze('verify', path)).toEqual({ exitCode: 0, said: '' })
+    writeFileSync(join(`${path}.d`, 'override.conf'), dropIn!.replace('AmbientCap', 'AmbiantCap'))
+    expect(analyze('verify', path).said).toContain('AmbiantCap')
+  })
+
   test('leaves the hub hardly anything to do harm with: at most 2.0', () => {
     const { said } = analyze('security', '--offline=true', '--no-pager', UNIT)
     expect(Number(/exposure level for mcp-sse\.service: ([\d.]+)/.exec(said)?.[1])).toBeLessThanOrEqual(2)

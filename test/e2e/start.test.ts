@@ -1,11 +1,22 @@
 import { Database } from 'bun:sqlite'
 import { afterEach, describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { APPLICATION_ID, FORMAT, FORMAT_0 } from '../../src/storage/sqlite/schema.ts'
-import { Executable } from '../support/executable.ts'
+import { Executable, executablePath } from '../support/executable.ts'
 import { Follower } from '../support/follower.ts'
 import { freePort } from '../support/port.ts'
+import { secret } from '../support/secrets.ts'
 import { runExecutable, type StartupOptions } from '../support/startup.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { until } from '../support/until.ts'
@@ -234,6 +245,13 @@ test('a stray MCP_SSE_PORT=tcp://…, as Kubernetes sets it, only warns', async 
   expect((await fetch(`${server.url}/livez`)).status).toBe(200)
 })
 
+const AS_OTHER = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+const canBeOther =
+  process.getuid?.() === 0 &&
+  Bun.which('setpriv') !== null &&
+  Bun.spawnSync([...AS_OTHER, executablePath(), 'version']).exitCode === 0
+if (!canBeOther) console.warn('skipped: nothing here runs as another user (needs root, setpriv and a readable path)')
+
 /** A network of its own that has no IPv6, with what `then` runs in it. */
 function without6(then: string): string[] {
   const setUp = 'ip link set lo up && echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6'
@@ -261,13 +279,43 @@ describe.skipIf(!canDoWithout6)('on a machine without IPv6', () => {
     expect(exitCode).toBe(0)
   })
 
-  test('a HOST that has nothing else stops the start, exit 78', async () => {
+  test('a HOST that has nothing else stops the start, exit 1: what starts services tries again', async () => {
     using dir = tempDir()
-    const said = await expectRefusal(['serve', '--host', '::1'], BAD_CONFIG, {
+    const said = await expectRefusal(['serve', '--host', '::1'], FAILED, {
       cwd: dir.path,
       through: without6('exec "$@"'),
     })
     expect(said).toContain('::1')
+  })
+})
+
+test('an address that is not there yet is exit 1, unlike a wrong configuration', async () => {
+  using dir = tempDir()
+  const env = { HOST: '192.0.2.1', MCP_SSE_AUTH_KEY: secret() }
+  const said = await expectRefusal(['serve'], FAILED, { cwd: dir.path, env })
+  expect(said).toContain('This machine has no address 192.0.2.1. If it comes later')
+})
+
+test('one of several addresses that is not there is a warning, and the others are listened on', async () => {
+  server = await Executable.serve({ HOST: '192.0.2.1,127.0.0.1', MCP_SSE_AUTH_KEY: secret() })
+  expect(server.output).toContain('warning: this machine has no 192.0.2.1; listening without it.')
+})
+
+describe('settings that are there and cannot be read stop the start, exit 78, which would be open without them', () => {
+  test('a link to a disk that is not mounted', async () => {
+    using dir = tempDir()
+    symlinkSync('/not-mounted/mcp-sse.toml', join(dir.path, 'mcp-sse.toml'))
+    const said = await expectRefusal(['serve'], BAD_CONFIG, { cwd: dir.path })
+    expect(said).toContain('mcp-sse.toml: it is a link to something that is not there.')
+  })
+
+  test.skipIf(!canBeOther)('a directory that is closed to the user of the hub', async () => {
+    using dir = tempDir()
+    chmodSync(dir.path, 0o755)
+    mkdirSync(join(dir.path, '.config/mcp-sse'), { recursive: true })
+    chmodSync(join(dir.path, '.config/mcp-sse'), 0o700)
+    const said = await expectRefusal(['serve'], BAD_CONFIG, { cwd: dir.path, through: AS_OTHER })
+    expect(said).toContain('.config/mcp-sse/mcp-sse.toml: it cannot be read (EACCES).')
   })
 })
 

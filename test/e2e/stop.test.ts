@@ -121,6 +121,20 @@ test('a reader that has stopped reading holds up a stop no longer than drain.tim
   stalled.hangUp()
 })
 
+test('neither a reader that has stopped reading nor half of a request costs everybody else drain.timeout', async () => {
+  server = await Executable.serve({ MCP_SSE_DRAIN_TIMEOUT: '60s' })
+  const stalled = await StallingReader.stalled(server.port, '/events/noise')
+  const half = await Bun.connect({ hostname: '127.0.0.1', port: server.port, socket: { data() {} } })
+  half.write('GET /events HTTP/1.1\r\nhost: 127')
+  for (let count = 0; count < 80; count++) expect((await publish('noise', 'x'.repeat(240_000))).status).toBe(201)
+  server.signal('SIGTERM')
+  const { exit, ms } = await ended()
+  expect(exit).toBe(0)
+  expect(ms).toBeLessThan(8_000)
+  stalled.hangUp()
+  half.terminate()
+})
+
 test('many streams are told one after the other, and their clients come back after the last one was', async () => {
   const READERS = 1_200
   server = await Executable.serve()

@@ -68,7 +68,7 @@ const rows: Record<string, Row> = {
   'key revoke': { args: ['ci'], alone: FAILED },
   'token new': { args: ['--sub', 'me', '--subscribe', 'a'], alone: BAD_CONFIG, json: ['token', 'sub', 'expires'] },
   'token check': { args: ['eyJ'], alone: FAILED, json: ['ok'] },
-  health: { alone: FAILED, json: ['url', 'status'] },
+  health: { alone: FAILED, json: ['url', 'status'], asked: () => ['--url', hub.url] },
   version: { alone: DONE, json: ['version', 'bun'] },
 }
 

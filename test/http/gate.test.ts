@@ -8,7 +8,7 @@ import { type ServedHub, servedHub } from '../support/served-hub.ts'
 const LOCAL = 'http://localhost:5173'
 const LISTED = 'https://app.example'
 const FOREIGN = 'https://evil.example'
-const EXPOSED = 'Retry-After, WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version'
+const EXPOSED = 'Retry-After, WWW-Authenticate, X-Request-Id, Mcp-Session-Id, Mcp-Protocol-Version'
 
 /** Asks and leaves the body of a stream alone. */
 async function ask(served: ServedHub, path: string, init: RequestInit = {}): Promise<Response> {
@@ -150,8 +150,7 @@ describe('in open mode', () => {
     ['POST', '/events/a', 201],
     ['POST', '/events', 400],
     ['GET', '/nothing', 404],
-    ['PUT', '/events', 405],
-    ['DELETE', '/topics/nothing', 404],
+    ['POST', '/tickets', 400],
     ['GET', '/topics?limit=0', 400],
     ['GET', '/livez', 200],
     ['GET', '/whoami', 200],
@@ -168,8 +167,29 @@ describe('in open mode', () => {
     }
   })
 
+  test.each([
+    ['DELETE', '/events/abc.1', 404],
+    ['DELETE', '/topics/nothing', 404],
+    ['DELETE', '/connections/con_1', 404],
+    ['POST', '/webhooks/forward:chat/disable', 404],
+    ['POST', '/webhooks/forward:chat/redeliver', 400],
+    ['PUT', '/events', 405],
+  ])('%s %s is for listed pages: any other page of this machine may not, and reads what to set', async (...asked) => {
+    const [method, path, status] = asked
+    const send = (origin: string) =>
+      served.fetch(path, { method, headers: { origin }, body: method === 'POST' ? 'x' : null })
+    expect((await send(LISTED)).status).toBe(status)
+    expect((await send(served.url)).status).toBe(status)
+    for (const response of [await send(LOCAL), await served.fetch(path, preflight(method, LOCAL))]) {
+      expect(response.headers.get('access-control-allow-origin')).toBe(LOCAL)
+      expect((await expectProblem(response, 403, 'origin-not-allowed')).detail).toBe(
+        `Pages from ${LOCAL} may not change anything here: allow them with CORS_ORIGIN=${LOCAL}.`,
+      )
+    }
+  })
+
   test('a preflight says what is allowed, for ten minutes', async () => {
-    const response = await served.fetch('/events/a', preflight('DELETE', LOCAL))
+    const response = await served.fetch('/events/a', preflight('POST', LOCAL))
     expect(response.status).toBe(204)
     expect(response.headers.get('access-control-allow-origin')).toBe(LOCAL)
     expect(response.headers.get('access-control-allow-methods')).toBe('GET, POST, DELETE, OPTIONS')

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { readFileSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { bearer, keySettings, testKey } from '../support/access.ts'
 import { draft } from '../support/hub.ts'
 import { expectProblem } from '../support/problem.ts'
 import { expectGoodMetrics, promtool } from '../support/promtool.ts'
 import { type ServedHub, servedHub } from '../support/served-hub.ts'
 import { statelessRequest } from '../support/stateless-hub.ts'
+import { tempDir } from '../support/temp-dir.ts'
 import { until } from '../support/until.ts'
 
 const prometheus = testKey('prometheus', { metrics: true })
@@ -89,6 +90,94 @@ test('publishing, refusals, streams and calls of tools are in them; topics, prin
   for (const name of ['secret-topic', 'no_such_tool', 'key:', 'agent', 'prometheus']) expect(text).not.toContain(name)
 })
 
+test('the start of the process is the same each time, so that nobody takes it for a restart', async () => {
+  const starts = new Set<number | undefined>()
+  for (let count = 0; count < 20; count++) starts.add((await numbers()).get('process_start_time_seconds'))
+  expect(starts.size).toBe(1)
+  const [start] = [...starts]
+  expect(Math.abs(start! - (Date.now() / 1000 - process.uptime()))).toBeLessThan(1)
+})
+
+test('how slowly a body arrives is no part of how long publishing takes', async () => {
+  const name = 'mcp_sse_publish_duration_seconds'
+  const before = await numbers()
+  const bytes = new TextEncoder()
+  const body = new ReadableStream({
+    async start(controller) {
+      for (const piece of ['a', 'b', 'c']) {
+        controller.enqueue(bytes.encode(piece))
+        await Bun.sleep(100)
+      }
+      controller.close()
+    },
+  })
+  const began = performance.now()
+  const answer = await served.fetch('/events/slow', { method: 'POST', headers: bearer(agent.text), body })
+  expect(answer.status).toBe(201)
+  expect(performance.now() - began).toBeGreaterThan(200)
+  const after = await numbers()
+  const grew = (part: string) => after.get(name + part)! - before.get(name + part)!
+  expect(grew('_count')).toBe(1)
+  expect(grew('_sum')).toBeLessThan(0.2)
+})
+
+test('a wait that got what it waited for, or nothing in time, is done; its client has not gone', async () => {
+  const closed = (after: Map<string, number>, reason: string) =>
+    after.get(`mcp_sse_streams_closed_total{reason="${reason}"}`)
+  const before = await numbers()
+  const place = served.hub.cursor(served.log.head)
+  await served.hub.publish([draft('a', 'one')])
+  for (const since of [place, undefined]) {
+    const input = { topics: ['a'], timeout_seconds: 1, ...(since && { since }) }
+    const call = statelessRequest('tools/call', { name: 'wait_for_event', arguments: input }, { key: agent.text })
+    await (await served.fetch('/mcp', call)).text()
+  }
+  const after = await numbers()
+  expect(closed(after, 'done')).toBe(closed(before, 'done')! + 2)
+  expect(closed(after, 'client-gone')).toBe(closed(before, 'client-gone'))
+})
+
+test('what is refused is counted by status and code wherever it is asked; what a client made up is not in it', async () => {
+  const before = await numbers()
+  const headers = bearer(agent.text)
+  await served.fetch('/made-up', { headers })
+  await served.fetch('/topics')
+  await served.fetch('/events/a', { headers: { host: 'a b' } })
+  await served.fetch('/events?since=yesterday', { headers })
+  await served.fetch('/mcp', { method: 'POST', headers, body: 'x' })
+  const after = await numbers()
+  const grew = (status: number, code: string) => {
+    const name = `mcp_sse_http_errors_total{status="${status}",code="${code}"}`
+    return (after.get(name) ?? 0) - (before.get(name) ?? 0)
+  }
+  expect(grew(404, 'not-found')).toBe(1)
+  expect(grew(401, 'credential-missing')).toBe(1)
+  expect(grew(403, 'host-not-allowed')).toBe(1)
+  expect(grew(400, 'invalid-query')).toBe(1)
+  expect(grew(415, 'http-415')).toBe(1)
+})
+
+test('what is configured is there to divide by, and follows a reload; the files are as large as they are', async () => {
+  using dir = tempDir()
+  const at = await servedHub({ directory: dir.path, limits: { connections: 7 }, retention: { maxEvents: 5000 } })
+  try {
+    await at.hub.publish([draft('a', 'x'.repeat(5000))])
+    const read = async (name: string) =>
+      Number(new RegExp(`^mcp_sse_${name} (\\S+)$`, 'm').exec(await (await at.fetch('/metrics')).text())?.[1])
+    expect(await read('limit_connections')).toBe(7)
+    at.limits.connections = 8
+    expect(await read('limit_connections')).toBe(8)
+    expect(await read('limit_pending_bytes')).toBe(at.limits.pendingBytes)
+    expect(await read('retention_max_events')).toBe(5000)
+    expect(await read('retention_max_age_seconds')).toBe(86_400)
+    expect(await read('retention_max_bytes')).toBe(1 << 30)
+    expect(await read('log_file_bytes{file="database"}')).toBe(statSync(join(dir.path, 'events.db')).size)
+    expect(await read('log_file_bytes{file="wal"}')).toBeGreaterThan(5000)
+  } finally {
+    await at.close()
+  }
+})
+
 test('however many ask at once, they are written down once', async () => {
   let writings = 0
   const written = Promise.withResolvers<void>()
@@ -119,9 +208,12 @@ test('docs/metrics.md has every name, and no other', async () => {
   const inTable = [...documented.matchAll(/^\| `((?:mcp_sse|process)_\w+)/gm)].map(([, name]) => name)
   const written = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)
   // What has nothing to say yet is not written.
-  const silent = ['publish_refused', 'streams_refused', 'mcp_calls', 'webhook_attempts'].map(
-    (name) => `mcp_sse_${name}_total`,
-  )
+  const counters = ['publish_refused', 'streams_refused', 'mcp_calls', 'webhook_attempts', 'http_errors']
+  const silent = [
+    ...counters.map((name) => `mcp_sse_${name}_total`),
+    'mcp_sse_tls_certificate_expiry_timestamp_seconds',
+    'mcp_sse_log_file_bytes',
+  ]
   expect([...written, ...silent.filter((name) => !written.includes(name))].sort()).toEqual(inTable.sort())
 })
 

@@ -19,7 +19,7 @@ const ROOT = '/.well-known/oauth-protected-resource'
 const MCP = `${ROOT}/mcp`
 const LOCAL = 'http://localhost:5173'
 const FOREIGN = 'https://evil.example'
-const EXPOSED = 'Retry-After, WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version'
+const EXPOSED = 'Retry-After, WWW-Authenticate, X-Request-Id, Mcp-Session-Id, Mcp-Protocol-Version'
 /** What clients of OAuth look for, in one order or another. */
 const WELL_KNOWN = [
   ROOT,
@@ -72,7 +72,10 @@ describe('what no issuer says anything about is one and the same 404:', () => {
           const response = await at.fetch(path, { headers })
           expect(response.headers.has('www-authenticate')).toBe(false)
           expect(response.headers.has('access-control-allow-origin')).toBe('origin' in headers)
-          answers.add(JSON.stringify(await expectProblem(response, 404, 'not-found')))
+          // But for the name of the request.
+          const { request, ...problem } = await expectProblem(response, 404, 'not-found')
+          expect(request).toBe(response.headers.get('x-request-id')!)
+          answers.add(JSON.stringify(problem))
         }
         expect((await at.fetch(path, { method: 'HEAD' })).status).toBe(404)
         // Version 1.x of the SDK sends its version along, for which a browser asks first.

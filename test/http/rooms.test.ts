@@ -180,7 +180,7 @@ describe('pages of history', () => {
   })
 
   test('that nobody reads are given up when their socket has taken nothing for the idle timeout', async () => {
-    await serve({ answerBytes: 16 * PAGE_BYTES + MIB, idleTimeoutS: 2 })
+    await serve({ answerBytes: 16 * PAGE_BYTES + MIB, idleTimeoutS: () => 2 })
     await stock()
     for (let number = 0; number < 4; number++) await stall(HISTORY, bearer(greedy.text), 'HTTP/1.1 200')
     await until('four pages to be held', () => answers.held > 4 * PAGE_BYTES)

@@ -60,7 +60,7 @@ describe('an SSE stream', () => {
       topics: ['quiet'],
       types: ['a.b', 'c.*'],
       principal: 'local',
-      heartbeatMs: 15_000,
+      heartbeatMs: 1_000,
     })
     stream.stop()
   })

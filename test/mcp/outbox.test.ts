@@ -9,18 +9,19 @@ interface Opened {
   client: AbortController
 }
 
-const host = { maxQueueBytes: 1000, maxStallMs: 30_000, heartbeatMs: 15_000, now: 1000 }
+const limits = { maxQueueBytes: 1000, maxStallMs: 30_000, heartbeatMs: 15_000 }
+const host = { limits, metrics: { messageBytes: 0 }, now: 1000 }
 
-function opened(more: Partial<typeof host & { endsAt: number }> = {}): Opened {
+function opened({ endsAt, ...more }: Partial<typeof limits & { endsAt: number }> = {}): Opened {
   const reasons: CloseReason[] = []
   const client = new AbortController()
   const outbox = new Outbox(
-    { ...host, ...more },
+    { ...host, limits: { ...limits, ...more } },
     {
       principal: LOCAL,
       address: '',
       signal: client.signal,
-      endsAt: more.endsAt ?? Number.POSITIVE_INFINITY,
+      endsAt: endsAt ?? Number.POSITIVE_INFINITY,
       cut: () => {},
       ended: (reason) => reasons.push(reason),
     },
@@ -36,8 +37,10 @@ async function text(outbox: Outbox): Promise<string | undefined> {
 describe('an outbox', () => {
   test('hands out what waits as one chunk, in order', async () => {
     const { outbox } = opened()
+    const before = host.metrics.messageBytes
     for (const frame of ['a', 'b', 'c']) outbox.push(frame)
     expect(await text(outbox)).toBe('abc')
+    expect(host.metrics.messageBytes).toBe(before + 3)
   })
 
   test('wakes a reader that waits', async () => {

@@ -37,12 +37,12 @@ test('numbers no float can say are named, and a family without samples is left o
 })
 
 test('the process says what it uses, in the names Prometheus has for it', async () => {
-  const names = (await processFamilies()).map(({ name }) => name)
+  const names = (await processFamilies(1.25)).map(({ name }) => name)
   expect(names).toEqual(expect.arrayContaining(['process_cpu_seconds_total', 'process_resident_memory_bytes']))
   if (process.platform === 'linux') expect(names).toContain('process_open_fds')
 })
 
 test.skipIf(promtool === null)('Prometheus reads all of it (needs promtool, of Debian’s prometheus)', async () => {
   const odd = gauge('odd', 'one\ntwo\\', { labels: { l: 'x"} 1\nb 2\\' }, value: 1 })
-  expectGoodMetrics(exposition([odd, histogram('wait_seconds', 'How long.', seen), ...(await processFamilies())]))
+  expectGoodMetrics(exposition([odd, histogram('wait_seconds', 'How long.', seen), ...(await processFamilies(1.25))]))
 })

@@ -1,7 +1,8 @@
-import { describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { afterAll, describe, expect, test } from 'bun:test'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { RELEASE_TARGETS, releaseFile } from '../../packaging/release-targets.ts'
+import { certificates } from '../support/certificates.ts'
 import { install, installerText, pathWith, platformHere, releaseSite, sumLine } from '../support/release-site.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
@@ -162,6 +163,8 @@ describe('nothing is installed, nothing is left and an older one stays, when', (
     ['everyone on the way could change it', 'http://downloads.example', 'is not an https URL'],
     ['it only looks like this machine', 'http://127.0.0.1.example', 'is not an https URL'],
     ['it is no URL', 'downloads', 'is not an https URL'],
+    ['this machine is only its user', 'http://localhost:x@downloads.example', 'is not an https URL'],
+    ['this machine is only its user, with a number', 'http://127.0.0.1:80@downloads.example/1', 'is not an https URL'],
   ])('%s', async (_, url, says) => {
     using dir = tempDir()
     const ended = await install({ home: dir.path, env: { MCP_SSE_DOWNLOAD_URL: url } })
@@ -197,6 +200,72 @@ describe('nothing is installed, nothing is left and an older one stays, when', (
     expect(site.asked).toEqual([])
     expect(installed(dir.path)).toEqual([])
   })
+})
+
+describe('by https', () => {
+  const issued = certificates()
+  afterAll(() => issued[Symbol.dispose]())
+  const own = issued.issue('IP:127.0.0.1')
+  const files = { SHA256SUMS: SUMS, [FILE]: PROGRAM }
+
+  /** With this downloader alone, which trusts the authority of these tests if `trusting`. */
+  async function installBy(tool: 'curl' | 'wget' | 'busybox', home: string, url: string, trusting: boolean) {
+    const path = pathWith(join(home, 'path'), ['sha256sum', ...(tool === 'busybox' ? [] : [tool])])
+    if (tool === 'busybox') symlinkSync(Bun.which('busybox')!, join(path, 'wget'))
+    writeFileSync(join(home, 'ca.pem'), issued.ca)
+    writeFileSync(join(home, 'wgetrc'), `ca_certificate = ${join(home, 'ca.pem')}\n`)
+    const trust = { CURL_CA_BUNDLE: join(home, 'ca.pem'), WGETRC: join(home, 'wgetrc') }
+    return install({ home, env: { PATH: path, MCP_SSE_DOWNLOAD_URL: url, ...(trusting ? trust : {}) } })
+  }
+
+  describe.each(['curl', 'wget'] as const)('with %s', (tool) => {
+    const absent = Bun.which(tool) === null
+
+    test.skipIf(absent)(
+      'what a trusted certificate vouches for is installed, also behind a redirect to https',
+      async () => {
+        using dir = tempDir()
+        await using elsewhere = releaseSite(files, own)
+        await using site = releaseSite({ ...files, [FILE]: () => Response.redirect(`${elsewhere.url}/${FILE}`) }, own)
+        expect(await installBy(tool, dir.path, site.url, true)).toMatchObject({ exitCode: 0 })
+        expect(installed(dir.path)).toEqual(['mcp-sse'])
+        expect(elsewhere.asked).toEqual([FILE])
+      },
+    )
+
+    test.skipIf(absent)('nothing of a server with a certificate of its own making is', async () => {
+      using dir = tempDir()
+      await using site = releaseSite(files, own)
+      const ended = await installBy(tool, dir.path, site.url, false)
+      expect([ended.exitCode, ended.stderr]).toEqual([1, expect.stringContaining('SHA256SUMS cannot be fetched')])
+      expect(ended.stderr).toMatch(/certificate/i)
+      expect([site.asked, installed(dir.path)]).toEqual([[], []])
+    })
+
+    test.skipIf(absent)('a redirect to http is not followed, and one that goes round comes to an end', async () => {
+      using dir = tempDir()
+      using round = tempDir()
+      await using elsewhere = releaseSite(files)
+      await using site = releaseSite({ ...files, [FILE]: () => Response.redirect(`${elsewhere.url}/${FILE}`) }, own)
+      const ended = await installBy(tool, dir.path, site.url, true)
+      expect(ended).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(`${FILE} cannot be fetched`) })
+      expect([elsewhere.asked, installed(dir.path)]).toEqual([[], []])
+      await using circle = releaseSite({ SHA256SUMS: () => Response.redirect(`${circle.url}/SHA256SUMS`) }, own)
+      expect(await installBy(tool, round.path, circle.url, true)).toMatchObject({ exitCode: 1 })
+    })
+  })
+
+  test.skipIf(Bun.which('busybox') === null)(
+    'BusyBox’s wget, which takes any certificate, is not asked, and it says what to install',
+    async () => {
+      using dir = tempDir()
+      await using site = releaseSite(files, own)
+      const ended = await installBy('busybox', dir.path, site.url, true)
+      expect([ended.exitCode, ended.stderr]).toEqual([1, expect.stringContaining('does not check certificates')])
+      expect(ended.stderr).toContain('\nTry: install curl')
+      expect([site.asked, installed(dir.path)]).toEqual([[], []])
+    },
+  )
 })
 
 test.skipIf(Bun.which('shellcheck') === null)('shellcheck finds nothing in it, as POSIX sh', async () => {

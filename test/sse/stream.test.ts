@@ -10,7 +10,7 @@ const format = new Formats().get({ kind: 'sse', envelope: false, control: true, 
 
 async function opened(limits: Parameters<typeof memoryHub>[0] = {}) {
   const { hub, close } = await memoryHub(limits)
-  const facts: StreamFacts = { heartbeatMs: 15_000, cursor: hub.cursor }
+  const facts: StreamFacts = { cursor: hub.cursor }
   const subscription = hub.subscribe({ ...byLocal, filter: parseFilter([], []), start: undefined })
   return { hub, close, subscription, chunks: new Stream(subscription, format, facts, 2_000) }
 }
@@ -46,7 +46,7 @@ test('no chunk is larger than the limit, not of a large queue nor of one large b
 
 test('two readers are handed the very same bytes', async () => {
   const { hub, close, chunks } = await opened()
-  const facts: StreamFacts = { heartbeatMs: 15_000, cursor: hub.cursor }
+  const facts: StreamFacts = { cursor: hub.cursor }
   const other = new Stream(
     hub.subscribe({ ...byLocal, filter: parseFilter([], []), start: undefined }),
     format,

@@ -34,7 +34,7 @@ export class Executable {
 
   private constructor(dir: string, env: Record<string, string>, port: number, through: readonly string[]) {
     this.port = port
-    this.url = `http://127.0.0.1:${port}`
+    this.url = `${env.MCP_SSE_TLS_CERT ? 'https' : 'http'}://127.0.0.1:${port}`
     this.#dir = dir
     this.#env = env
     this.#through = through
@@ -77,6 +77,7 @@ export class Executable {
         HOME: this.#dir,
         PORT: String(this.port),
         DATA_DIR: this.dataDir,
+        MCP_SSE_LOG_FORMAT: 'text',
         ...this.#env,
       },
       stdin: 'ignore',
@@ -87,7 +88,8 @@ export class Executable {
     const written = Promise.all([this.#collect(child.stdout), this.#collect(child.stderr)])
     await until('the server to be ready', async () => {
       if (child.exitCode !== null || child.signalCode !== null) return true
-      return (await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok
+      const signal = AbortSignal.timeout(2_000)
+      return (await fetch(`${this.url}/readyz`, { signal, tls: { rejectUnauthorized: false } })).ok
     }).catch(async (error) => {
       await this.kill('SIGKILL')
       throw new Error(`The server was not ready in time. It wrote:\n${this.output}`, { cause: error })

@@ -37,12 +37,14 @@ export interface OpenedHubOptions {
   retention?: Retention | undefined
   clock?: Clock | undefined
   check?: HubOptions['check']
+  closed?: HubOptions['closed']
   /** Where the log is kept, on disk; in memory without one. */
   directory?: string | undefined
 }
 
 /** A hub and its log, with limits small enough to be reached. */
-export async function openedHub({ limits, retention, clock = systemClock, check, directory }: OpenedHubOptions) {
+export async function openedHub(options: OpenedHubOptions) {
+  const { limits, retention, clock = systemClock, check, closed, directory } = options
   const log = await openLog({
     durability: directory === undefined ? 'memory' : 'full',
     directory: directory ?? '',
@@ -51,9 +53,12 @@ export async function openedHub({ limits, retention, clock = systemClock, check,
     clock,
     warn: () => {},
   })
-  const hub = await Hub.open({ log, clock, limits: { ...testLimits, ...limits }, report: unforeseen, check })
+  const all = { ...testLimits, ...limits }
+  const hub = await Hub.open({ log, clock, limits: all, report: unforeseen, check, closed })
   return {
     hub,
+    /** What it goes by, read whenever it counts. */
+    limits: all,
     log,
     async close() {
       await hub.drain()

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import type { Certificate } from './certificates.ts'
 
 const INSTALLER = resolve(import.meta.dir, '../../packaging/install.sh')
 
 /** What packaging/install.sh uses besides curl, wget, sha256sum and shasum, and what those need. */
-const TOOLS = 'sh uname ldd id mkdir mktemp rm mv chmod grep cut sed printf cat bash perl env'.split(' ')
+const TOOLS = 'sh uname ldd id mkdir mktemp rm mv chmod grep cut sed tail printf cat bash perl env'.split(' ')
 
 /** The platform of this machine as releases call it, for the libc that runs these tests. */
 export function platformHere(): string {
@@ -18,12 +19,13 @@ export function sumLine(name: string, content: string): string {
   return `${createHash('sha256').update(content).digest('hex')}  ${name}\n`
 }
 
-/** A place to download from: what `files` does not have is 404. */
-export function releaseSite(files: Readonly<Record<string, string | (() => Response)>>) {
+/** A place to download from: what `files` does not have is 404. With `tls` by https. */
+export function releaseSite(files: Readonly<Record<string, string | (() => Response)>>, tls?: Certificate) {
   const asked: string[] = []
   const server = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
+    ...(tls && { tls }),
     fetch(request) {
       const name = new URL(request.url).pathname.slice(1)
       asked.push(name)
@@ -33,7 +35,7 @@ export function releaseSite(files: Readonly<Record<string, string | (() => Respo
     },
   })
   return {
-    url: `http://127.0.0.1:${server.port}`,
+    url: `${tls ? 'https' : 'http'}://127.0.0.1:${server.port}`,
     asked,
     async [Symbol.asyncDispose]() {
       await server.stop(true)

@@ -24,6 +24,6 @@ export async function reload(server: Executable): Promise<string> {
   process.kill(server.pid, 'SIGHUP')
   return until('the reload to be logged', () => {
     const said = server.output.slice(before)
-    return /reloaded: [^\n]*\n|goes on as before:\n(mcp-sse: {3}[^\n]+\n)+/.test(said) ? said : undefined
+    return /reloaded: [^\n]*\n|goes on as before:\n(\S+ mcp-sse: error: {3}[^\n]+\n)+/.test(said) ? said : undefined
   })
 }

@@ -22,7 +22,8 @@ export function registerIfLong(text: string | null | undefined, label: string): 
   if (text && text.length >= SHORTEST_SECRET) search.register(text, label)
 }
 
-const SECRET_VARIABLE = /(KEY|KEYS|SECRET|TOKEN|TICKET)$/
+/** `MCP_SSE_TLS_KEY` is the path of one. */
+const SECRET_VARIABLE = /(?<!_TLS_)(KEY|KEYS|SECRET|TOKEN|TICKET)$/
 
 /** Environment and arguments of a process that is about to be started. */
 export function registerSecretsOf(env: Readonly<Record<string, string>>, args: readonly string[] = []): void {

@@ -19,8 +19,9 @@ import { OfferedTypes } from '../../src/mcp/events/offered-types.ts'
 import type { WebhookOffer } from '../../src/mcp/events/webhook-calls.ts'
 import { Mcp } from '../../src/mcp/mcp.ts'
 import type { McpLimits } from '../../src/mcp/parts.ts'
+import { logFileSizes } from '../../src/storage/open.ts'
 import { openSettings } from './access.ts'
-import { openedHub, type Retention, testLimits } from './hub.ts'
+import { openedHub, type Retention } from './hub.ts'
 import { ScriptedOutlets } from './scripted-outlets.ts'
 import { inspect, inspectReport } from './secrets.ts'
 
@@ -39,6 +40,8 @@ export interface ServedHubOptions extends Partial<Omit<AppOptions, 'access'>> {
   clock?: Clock
   /** Of what is published. */
   check?: HubOptions['check']
+  /** Streams that have ended. */
+  closed?: HubOptions['closed']
   retention?: Retention
   /** Where the log is kept, on disk; in memory without one. */
   directory?: string
@@ -65,15 +68,22 @@ export async function servedHub({
   webhookOffer,
   clock = systemClock,
   check,
+  closed,
   retention,
   directory,
   ...options
 }: ServedHubOptions = {}) {
-  const { hub, log, close } = await openedHub({ limits, retention, clock, check, directory })
+  const { hub, log, limits: hubLimits, close } = await openedHub({ limits, retention, clock, check, closed, directory })
   /** What was handed to `report`: failures nobody foresaw. */
   const reports: unknown[] = []
   /** What the operator reads about refused requests. */
   const refused: string[] = []
+  /** The same as programs read it, and that of all other refused requests. */
+  const refusals: Readonly<Record<string, string | number | undefined>>[] = []
+  const note = (line: string, fields: (typeof refusals)[number]) => {
+    inspect('what the served hub says of refusals', `${line} ${JSON.stringify(fields)}`)
+    refusals.push(fields)
+  }
   const now = options.now ?? (() => Date.now())
   const report = (error: unknown) => {
     inspectReport('a report of the served hub', error)
@@ -100,46 +110,66 @@ export async function servedHub({
     reading: (principal) => answers.reading(principal),
     types: new OfferedTypes(eventTypes),
     webhooks: webhookOffer,
-    profile: eventsProfile,
-    heartbeatMs: limits?.heartbeatMs ?? testLimits.heartbeatMs,
-    places: { ...testLimits, ...limits },
+    errors: { profile: eventsProfile },
+    places: hubLimits,
   })
   const mcp = new Mcp({ hub, catalogue, events, clock, limits: { ...testMcpLimits, ...mcpLimits }, report })
   const noOutlets = new ScriptedOutlets()
-  const app = createApp({
-    hub,
-    access,
-    mcp: () => mcp,
-    webhooks: () => noOutlets,
-    metrics: hubMetrics({ version, hub, mcp: () => mcp, webhooks: async () => undefined }),
-    publishRate,
-    answers,
-    refusals: new Refusals(
-      (line) => {
-        inspect('what the served hub says of refusals', line)
-        refused.push(line)
-      },
-      () => performance.now(),
-    ),
-    heartbeatMs: 15_000,
-    now,
-    report,
-    version,
-    ...options,
-  })
+  const newApp = ({ tls = false } = {}) =>
+    createApp({
+      tls,
+      hub,
+      access,
+      mcp: () => mcp,
+      webhooks: () => noOutlets,
+      metrics: hubMetrics({
+        version,
+        hub,
+        mcp: () => mcp,
+        webhooks: async () => undefined,
+        limits: () => ({
+          ...hubLimits,
+          retention: { maxAgeMs: 86_400_000, maxEvents: 1_000_000, maxBytes: 1 << 30, ...retention },
+        }),
+        files: () => logFileSizes(directory === undefined ? 'memory' : 'full', directory ?? ''),
+      }),
+      publishRate,
+      answers,
+      refusals: new Refusals(
+        {
+          notable: (line, fields) => {
+            note(line, fields)
+            refused.push(line)
+          },
+          each: note,
+          wantsEach: () => true,
+        },
+        () => performance.now(),
+      ),
+      heartbeats: hubLimits,
+      now,
+      report,
+      version,
+      ...options,
+    })
+  const app = newApp()
   app.listen({ port: 0, hostname: '127.0.0.1' })
   const port = app.server!.port!
   const url = `http://127.0.0.1:${port}`
   return {
     hub,
     log,
+    limits: hubLimits,
     app,
+    /** Another one over the same hub, for another address. */
+    newApp,
     mcp,
     access,
     port,
     url,
     reports,
     refused,
+    refusals,
     /** What a reload does. */
     async reload(next: Partial<AccessSettings>) {
       access.replace({ ...openSettings, ...next })

@@ -15,7 +15,14 @@ export async function runExecutable(args: readonly string[], { cwd, env = {}, th
   registerSecretsOf(env, args)
   const child = Bun.spawn([...through, executablePath(), ...args], {
     cwd,
-    env: { PATH: process.env.PATH ?? '', HOME: cwd, PORT: '0', DATA_DIR: `${cwd}/data`, ...env },
+    env: {
+      PATH: process.env.PATH ?? '',
+      HOME: cwd,
+      PORT: '0',
+      DATA_DIR: `${cwd}/data`,
+      MCP_SSE_LOG_FORMAT: 'text',
+      ...env,
+    },
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',

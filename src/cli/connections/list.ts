@@ -12,8 +12,8 @@ interface ConnectionsDocument {
 
 /** The most an answer may have. */
 const PAGE = '1000'
-const HEAD = ['ID', 'KIND', 'PRINCIPAL', 'SINCE', 'STATE', 'BEHIND', 'QUEUED', 'READS']
-const NUMBERS = [5, 6]
+const HEAD = ['ID', 'KIND', 'PRINCIPAL', 'ADDRESS', 'SINCE', 'STATE', 'BEHIND', 'QUEUED', 'READS']
+const NUMBERS = [6, 7]
 
 export const configureConnectionsList: Configure = (command, io, finish) => {
   addHubFlags(command)
@@ -40,7 +40,8 @@ export const configureConnectionsList: Configure = (command, io, finish) => {
 }
 
 function cells(connection: ConnectionSummary): string[] {
-  const { id, kind, principal, since, state, behind, queuedBytes, topics, types } = connection
+  const { id, kind, principal, address, since, state, behind, queuedBytes, topics, types } = connection
   const reads = [...topics, ...types.map((type) => `type=${type}`)].join(' ')
-  return [id, kind, principal, shortTime(since), state, String(behind), String(queuedBytes), reads].map(plain)
+  const place = behind === null ? '-' : String(behind)
+  return [id, kind, principal, address ?? '-', shortTime(since), state, place, String(queuedBytes), reads].map(plain)
 }

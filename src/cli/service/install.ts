@@ -66,8 +66,8 @@ function documentOf(places: Places, { steps, key, config }: Plan, dryRun: boolea
     unit: places.unit,
     executable: places.executable,
     settings: places.settings,
-    data: places.data,
-    url: `http://${placeOf(config)}`,
+    data: config.durability === 'memory' ? null : config.dataDir,
+    url: `${config.tls ? 'https' : 'http'}://${placeOf(config)}`,
     // What is not made is not told either.
     key: dryRun ? null : (key ?? null),
     keyFile: places.key,
@@ -79,13 +79,15 @@ function intended(steps: readonly string[]): string {
 }
 
 /** A key is printed now or never. */
-function told(done: readonly string[], { key: file, data }: Places, { key, config }: Plan): string {
-  const place = placeOf(config)
+function told(done: readonly string[], { key: file }: Places, { key, config }: Plan): string {
+  const place = config.tls ? `https://${placeOf(config)}` : placeOf(config)
   const lines = done.length > 0 ? ['Done:', ...done.map((step) => `  ${step}`)] : ['All files are as they should be.']
   const header = `-H "Authorization: Bearer $MCP_SSE_KEY"`
   return [
     ...lines,
-    `Events will be in ${data}.`,
+    config.durability === 'memory'
+      ? 'Events will be in memory only, and gone with the process (durability).'
+      : `Events will be in ${config.dataDir}.`,
     key === undefined ? `The key is the one in ${file}.` : `The key, which is not shown again (it is in ${file}):`,
     '',
     `  export MCP_SSE_KEY=${key ?? `$(cat ${file})`}`,

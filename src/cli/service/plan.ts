@@ -1,14 +1,13 @@
-import { existsSync, readFileSync, realpathSync, renameSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, readFileSync, realpathSync, renameSync } from 'node:fs'
 import unit from '../../../packaging/systemd/mcp-sse.service' with { type: 'text' }
 import { newApiKey } from '../../auth/api-keys.ts'
 import type { Config } from '../../config/config.ts'
-import { loadConfig } from '../../config/load.ts'
+import { isThere } from '../../config/file.ts'
 import { sampleConfig } from '../../config/sample.ts'
-import { configuredAccess } from '../configured-access.ts'
 import { CommandFailure } from '../failure.ts'
 import { putFile } from './new-file.ts'
 import type { Places } from './places.ts'
+import { serviceConfig } from './service-config.ts'
 
 /** One thing an installation does to files. */
 export interface Step {
@@ -28,7 +27,7 @@ export interface Plan {
 
 /** What an installation at `places` would do. Changes nothing. @param program the executable that runs, if it is one */
 export function planInstallation(places: Places, program: string | undefined): Plan {
-  const key = existsSync(places.key) ? undefined : newApiKey().key
+  const key = isThere(places.key) ? undefined : newApiKey().key
   const { config, warnings } = serviceConfig(places, key)
   return {
     steps: [
@@ -59,7 +58,7 @@ function executableStep({ executable }: Places, program: string | undefined): St
 
 /** Read by the service, which is a user of its own, so that a key that is saved to it counts after a reload. */
 function settingsStep({ settings }: Places): Step[] {
-  if (existsSync(settings)) return []
+  if (isThere(settings)) return []
   return [{ says: `write ${settings}, all defaults`, act: () => putFile(settings, sampleConfig(), 0o644) }]
 }
 
@@ -69,27 +68,4 @@ function unitStep({ unit: path }: Places): Step[] {
   const write = { says: `write ${path}`, act: () => putFile(path, unit, 0o644) }
   if (before === undefined) return [write]
   return [{ says: `keep the unit of before as ${path}.old`, act: () => renameSync(path, `${path}.old`) }, write]
-}
-
-/** @throws HubError `invalid-config`, CommandFailure: what would not start, or would start open, is not installed */
-function serviceConfig(places: Places, key: string | undefined): { config: Config; warnings: readonly string[] } {
-  const hasSettings = existsSync(places.settings)
-  const loaded = loadConfig({
-    env: {
-      STATE_DIRECTORY: places.data,
-      ...(key === undefined ? { MCP_SSE_AUTH_KEY_FILE: places.key } : { MCP_SSE_AUTH_KEY: key }),
-    },
-    cwd: dirname(places.settings),
-    mode: 'executable',
-    // Unless there is one, none of this user's own either.
-    configFile: hasSettings ? places.settings : '/dev/null',
-  })
-  configuredAccess(loaded)
-  if (hasSettings && (statSync(places.settings).mode & 0o004) === 0) {
-    throw new CommandFailure(
-      `The service is a user of its own and cannot read ${places.settings}. Secrets that are in it belong in files of their own.`,
-      `chmod 644 ${places.settings}`,
-    )
-  }
-  return loaded
 }

@@ -63,13 +63,22 @@ const connection = {
   id: { type: 'string', description: 'As $open names it.' },
   kind: { enum: ['sse', 'ndjson', 'mcp'] },
   principal: { type: 'string' },
+  address: { type: ['string', 'null'], description: 'As limits count it. null: they do not.' },
   topics: { type: 'array', items: { type: 'string' }, description: 'What it may read of what it asked for.' },
   types: { type: 'array', items: { type: 'string' }, description: 'None: every type.' },
-  state: { enum: ['live', 'catching-up'] },
+  state: { enum: ['live', 'catching-up', 'messages'], description: 'messages: it carries messages of MCP.' },
   since: time,
-  cursor: { ...cursor, description: 'Everything that matches up to here was taken.' },
-  behind: amount('Events of the log after the cursor, wanted or not.'),
-  queuedBytes: amount('Of events that wait for it.'),
+  cursor: {
+    ...cursor,
+    type: ['string', 'null'],
+    description: 'All that matches up to here was taken; null of messages.',
+  },
+  behind: {
+    type: ['integer', 'null'],
+    minimum: 0,
+    description: 'Events of the log after the cursor; null of messages.',
+  },
+  queuedBytes: amount('Of events, or messages, that wait for it.'),
 }
 const attempt = {
   time,
@@ -177,7 +186,7 @@ export const schemas = {
   ]),
   Connections: object(
     {
-      connections: { type: 'array', items: object(connection, Object.keys(connection)), description: 'By id.' },
+      connections: { type: 'array', items: object(connection, Object.keys(connection)), description: 'Oldest first.' },
       next: { type: 'string', description: 'Opaque: the page parameter of the next request.' },
     },
     ['connections'],
@@ -217,6 +226,10 @@ export const schemas = {
       code: { enum: errorCodes, description: 'Stable.' },
       detail: { type: 'string', description: 'What is wrong and what to do.' },
       pointer: { type: 'string', description: 'RFC 6901 pointer to what was refused; lines of NDJSON count from 1.' },
+      request: {
+        type: 'string',
+        description: 'What the log of the server calls this request, as X-Request-Id of the answer.',
+      },
     },
     ['type', 'title', 'status', 'code', 'detail'],
     { description: 'RFC 9457.' },

@@ -54,17 +54,18 @@ export function publish(options: PublishOptions) {
 interface Publisher {
   request: Request
   visitor: Visitor
+  /** When the last byte of the body was there, monotonic milliseconds. */
+  arrivedAt?: number
 }
 
 type Publish = (publisher: Publisher, options: PublishOptions) => Promise<Response>
 
-/** With how long it took, or why it was refused, in the metrics. */
+/** With how long it took, or why it was refused, in the metrics. How fast a body arrives is its sender's doing. */
 async function counted(publish: Publish, publisher: Publisher, options: PublishOptions): Promise<Response> {
   const { publishing, publishRefusals } = options.hub.metrics
-  const began = performance.now()
   try {
     const response = await publish(publisher, options)
-    publishing.observe((performance.now() - began) / 1000)
+    if (publisher.arrivedAt !== undefined) publishing.observe((performance.now() - publisher.arrivedAt) / 1000)
     return response
   } catch (error) {
     publishRefusals.add(error instanceof HubError ? error.code : 'internal')
@@ -89,16 +90,18 @@ function publishObjects(publisher: Publisher, options: PublishOptions): Promise<
 }
 
 async function publishBody(
-  { request, visitor }: Publisher,
+  publisher: Publisher,
   { hub, gate, rate, bodies, bodyTimeoutMs }: PublishOptions,
   media: MediaType,
   limit: BodyLimit,
   read: ReadPublication,
 ): Promise<Response> {
+  const { request, visitor } = publisher
   rate.require(visitor.principal)
   const holding = bodies.holding(visitor.principal)
   const admit = (bytes: number): void => hub.admit(bytes)
   const body = await readBody(request, { limit, media, timeoutMs: bodyTimeoutMs, holding, admit })
+  publisher.arrivedAt = performance.now()
   let publication: Publication
   let appended: ReturnType<Hub['publish']>
   try {

@@ -7,6 +7,7 @@ const AGAIN = 'try again in a moment.'
 
 /** What a caller is told of a wait that did not begin, or that ended before anything came. */
 const refusals: Record<Exclude<CloseReason, NoRoom>, readonly [ErrorCode, string]> = {
+  done: ['overloaded', `The wait is over; ${AGAIN}`],
   'client-gone': ['overloaded', `The wait was cut off; ${AGAIN}`],
   'max-age': ['overloaded', `The wait was cut off at its largest age; ${AGAIN}`],
   'slow-consumer': ['overloaded', `The wait fell behind; ${AGAIN}`],

@@ -14,8 +14,6 @@ import type { Told } from './told.ts'
 export interface FeedHost {
   readonly hub: Pick<Hub, 'subscribe' | 'cursor' | 'log' | 'state'>
   readonly clock: Pick<Clock, 'monotonic'>
-  /** Quiet time before a heartbeat. */
-  readonly heartbeatMs: number
 }
 
 /** Of one take, about. */
@@ -146,7 +144,7 @@ export class EventFeed {
     // Events that come and are not for this client are no quiet to the hub. By half: the hub's own sign of life may follow
     // the last of them by a whole one.
     const quietMs = this.#host.clock.monotonic() - this.#toldAt
-    if (told.length === before && quietMs >= this.#host.heartbeatMs / 2) {
+    if (told.length === before && quietMs >= this.#subscription.heartbeatMs / 2) {
       told.push({ kind: 'heartbeat', position: events.at(-1)!.offset })
     }
   }

@@ -43,11 +43,10 @@ export interface McpEventsOptions {
   types: OfferedTypes
   /** `undefined`: no type has them. */
   webhooks?: WebhookOffer | undefined
-  profile: EventsProfile
-  /** Quiet time on a stream before a heartbeat. */
-  heartbeatMs: number
+  /** Read at each request. */
+  errors: { readonly profile: EventsProfile }
   /** As the hub has them: said to those who are one too many. */
-  places: Places
+  places: Readonly<Places>
 }
 
 /** One request, and what its answer needs besides. */
@@ -91,7 +90,7 @@ export class McpEvents {
 
   /** Those that this client reads errors by. */
   numbersFor(client: ClientCapabilities | undefined): ErrorNumbers {
-    return errorNumbers(this.#options.profile, client?.extensions?.[EXTENSION] !== undefined)
+    return errorNumbers(this.#options.errors.profile, client?.extensions?.[EXTENSION] !== undefined)
   }
 
   /** The hub has judged who is subscribed; a stream may be between two subscriptions, with what it was allowed before. */

@@ -108,7 +108,7 @@ async function waited(
   const { principal, address } = caller
   const subscription = hub.subscribe({ filter: selection.filter, start: startAt(from), principal, address })
   const giveUp = (): void => subscription.close('client-gone')
-  const stop = clock.every(waitMs, giveUp)
+  const stop = clock.every(waitMs, () => subscription.close('done'))
   for (const signal of gone) {
     signal.addEventListener('abort', giveUp, { once: true })
     if (signal.aborted) giveUp()
@@ -121,7 +121,7 @@ async function waited(
       if (gap || closeReason !== undefined || events.some((event) => selection.of(event))) return
     }
   } finally {
-    giveUp()
+    subscription.close('done')
     stop()
     for (const signal of gone) signal.removeEventListener('abort', giveUp)
   }

@@ -77,7 +77,7 @@ export class ResourceWatch implements Watch, Waiter {
     this.#notices.delete(uri)
     this.#forget(notice)
     if (this.#notices.size > 0) this.#follow()
-    else this.#release()
+    else this.#release('done')
   }
 
   retell(): void {
@@ -89,7 +89,7 @@ export class ResourceWatch implements Watch, Waiter {
     this.#closed = true
     for (const notice of this.#notices.values()) this.#forget(notice)
     this.#notices.clear()
-    this.#release()
+    this.#release('client-gone')
   }
 
   /** Idempotent. */
@@ -138,7 +138,7 @@ export class ResourceWatch implements Watch, Waiter {
     if (before && before.filter.key === filter.key && before.state !== 'closed') return
     const text = before && hub.cursor(before.position)
     // First of all it is not ours any more: closing wakes whoever waits.
-    this.#release()
+    this.#release('done')
     this.#host.open.add(this)
     this.#subscription = hub.subscribe({
       filter,
@@ -148,11 +148,11 @@ export class ResourceWatch implements Watch, Waiter {
     this.wake()
   }
 
-  #release(): void {
+  #release(reason: 'client-gone' | 'done'): void {
     const subscription = this.#subscription
     this.#subscription = undefined
     this.#host.open.delete(this)
-    subscription?.close('client-gone')
+    subscription?.close(reason)
   }
 
   #over(subscription: Subscription, reason: CloseReason): void {

@@ -4,7 +4,7 @@ import type { Horizon, LastPage, ReadLimit, TopicsPage } from '../../core/event-
 import { type Filter, filterTopic, filterType } from '../../core/filter.ts'
 import { type Amount, NOTHING } from '../../core/log-stats.ts'
 import { newEpoch } from '../epoch.ts'
-import { NO_HORIZON, type RetentionGroups } from '../retention.ts'
+import { NO_HORIZON, type RetentionGroups, type RetentionLimits } from '../retention.ts'
 import type {
   Duplicate,
   Group,
@@ -123,6 +123,10 @@ export class MemoryStore implements Store {
   }
 
   async probe(): Promise<void> {}
+
+  async retain(limits: RetentionLimits): Promise<void> {
+    this.#retention.replace(limits)
+  }
 
   async trim(now: number): Promise<void> {
     this.#trim(now)

@@ -1,7 +1,7 @@
 import type { Generation } from '../../core/cursor.ts'
 import type { Horizon, ReadLimit, TopicsPage } from '../../core/event-log.ts'
 import type { Filter } from '../../core/filter.ts'
-import type { Retention } from '../retention.ts'
+import type { Retention, RetentionLimits } from '../retention.ts'
 import type { GroupOutcome, Opened, Removed } from '../store.ts'
 import type { Packed } from './packed-events.ts'
 
@@ -10,6 +10,7 @@ export interface WriterCalls {
   open: { ask: WriterOptions; answer: WriterOpened }
   commit: { ask: { sizes: number[]; received: number; drafts: Packed }; answer: GroupOutcome }
   probe: { ask: null; answer: null }
+  retain: { ask: RetentionLimits; answer: null }
   trim: { ask: { now: number }; answer: null }
   erase: { ask: { offset: number } | { topic: string }; answer: number }
   close: { ask: null; answer: null }

@@ -3,6 +3,7 @@ import { HubError } from '../../core/errors.ts'
 import type { StoredEvent } from '../../core/event.ts'
 import type { LastPage, ReadLimit, TopicsPage } from '../../core/event-log.ts'
 import type { Filter } from '../../core/filter.ts'
+import type { RetentionLimits } from '../retention.ts'
 import type { Group, GroupOutcome, Opened, Store, StoreListener, StorePage } from '../store.ts'
 import { WorkerLink } from '../worker/worker-link.ts'
 import type { ReaderCalls, WriterCalls, WriterNews, WriterOpened, WriterOptions } from './messages.ts'
@@ -88,6 +89,10 @@ export class SqliteStore implements Store {
 
   async probe(): Promise<void> {
     await this.#writer.call('probe', null)
+  }
+
+  async retain(limits: RetentionLimits): Promise<void> {
+    await this.#writer.call('retain', limits)
   }
 
   async trim(now: number): Promise<void> {

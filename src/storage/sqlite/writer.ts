@@ -2,7 +2,7 @@ import type { Database } from 'bun:sqlite'
 import { join } from 'node:path'
 import { HubError } from '../../core/errors.ts'
 import { sum } from '../../core/log-stats.ts'
-import { RetentionGroups } from '../retention.ts'
+import { RetentionGroups, type RetentionLimits } from '../retention.ts'
 import type { GroupOutcome, Removed } from '../store.ts'
 import { Appender } from './append.ts'
 import { oldestEvent, openBooks, rememberNewest } from './books.ts'
@@ -25,6 +25,7 @@ const CHECKPOINT_WAIT_MS = 10
 export class Writer {
   readonly opened: WriterOpened
   readonly #database: Database
+  readonly #groups: RetentionGroups
   readonly #unlock: () => void
   readonly #durability: 'full' | 'normal'
   readonly #tellRemoved: (removed: Removed) => void
@@ -51,6 +52,7 @@ export class Writer {
       const groups = new RetentionGroups(retention)
       const { begun, ...books } = openBooks(database, groups)
       this.#database = database
+      this.#groups = groups
       this.#durability = durability
       this.#tellRemoved = tellRemoved
       this.#topics = new TopicTable(database, groups)
@@ -83,6 +85,11 @@ export class Writer {
       if (isFull(error)) this.#makeRoom()
       throw error
     }
+  }
+
+  retain(limits: RetentionLimits): null {
+    this.#groups.replace(limits)
+    return null
   }
 
   /** Until nothing is above its limits; commits go in between. */

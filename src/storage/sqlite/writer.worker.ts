@@ -16,6 +16,7 @@ answerCalls<WriterCalls>('event log', {
   },
   commit: (ask) => writer!.commit(ask),
   probe: () => null,
+  retain: (limits) => writer!.retain(limits),
   trim: ({ now }) => writer!.trim(now),
   erase: (what) => writer!.erase(what),
   close: () => writer?.close() ?? null,

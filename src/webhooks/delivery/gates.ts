@@ -1,3 +1,4 @@
+import type { Plan } from '../plan.ts'
 import { Gate } from './gate.ts'
 import type { Outlet } from './outlet.ts'
 
@@ -33,26 +34,28 @@ export class Gates {
 
   /** A place, as the function that gives it back; `undefined`: it is told when there may be one. */
   enter(outlet: Outlet): (() => void) | undefined {
-    const gates = this.#of(outlet, outlet.troubled)
+    // It may be given another one while this place is taken.
+    const { plan } = outlet
+    const gates = this.#of(plan, outlet.troubled)
     for (const [index, gate] of gates.entries()) {
       if (gate.enter()) continue
       gate.park(outlet)
-      this.#leave(outlet, gates.slice(0, index))
+      this.#leave(plan, gates.slice(0, index))
       return undefined
     }
-    return () => this.#leave(outlet, gates)
+    return () => this.#leave(plan, gates)
   }
 
   /** It waits for nothing any more, and a place that was meant for it is another one's. */
   forget(outlet: Outlet): void {
-    const gates = this.#of(outlet, true)
+    const gates = this.#of(outlet.plan, true)
     for (const gate of gates) gate.forget(outlet)
     this.#wake(gates)
-    this.#tidy(outlet)
+    this.#tidy(outlet.plan)
   }
 
   /** The scarcest last: who is held up elsewhere does not hold it. */
-  #of({ plan: { owner, url, kind } }: Outlet, troubled: boolean): Gated[] {
+  #of({ owner, url, kind }: Plan, troubled: boolean): Gated[] {
     const receiver = this.#gate(`receiver ${owner} ${url.origin}`, AT_ONCE.atReceiver)
     if (kind === 'forward') return [receiver, this.#forwards]
     const all = [receiver, this.#gate(`owner ${owner}`, AT_ONCE.ofOwner)]
@@ -69,17 +72,17 @@ export class Gates {
     return gate
   }
 
-  #leave(outlet: Outlet, gates: readonly Gated[]): void {
+  #leave(plan: Plan, gates: readonly Gated[]): void {
     for (const gate of gates) gate.leave()
     this.#wake(gates)
-    this.#tidy(outlet)
+    this.#tidy(plan)
   }
 
   #wake(gates: readonly Gated[]): void {
     for (const gate of gates) for (const waiter of gate.woken(this.#isDue)) this.#retry(waiter)
   }
 
-  #tidy({ plan: { owner, url } }: Outlet): void {
+  #tidy({ owner, url }: Plan): void {
     for (const key of [`receiver ${owner} ${url.origin}`, `owner ${owner}`, `troubled ${owner}`]) {
       if (this.#keyed.get(key)?.idle) this.#keyed.delete(key)
     }

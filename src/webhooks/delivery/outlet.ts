@@ -194,6 +194,7 @@ export class Outlet {
   replan(plan: Plan): void {
     const same = plan.filter.key === this.#plan.filter.key
     this.#plan = plan
+    this.#pace.atMost(plan.atOnce)
     if (!same) this.#startAfter(this.#ledger.sent(this.#source.position))
     this.#host.ready(this)
   }

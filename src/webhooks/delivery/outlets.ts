@@ -89,6 +89,13 @@ export class Outlets {
     return outlet
   }
 
+  /** Another plan of the same id, from where it is: the receiver may be another one. */
+  replan(outlet: Outlet, plan: Plan): void {
+    // By the plan it has: it may wait for a place at the receiver of that.
+    this.#dispatcher.forget(outlet)
+    outlet.replan(plan)
+  }
+
   /** Stops at once, retries too; what is under way ends. */
   remove(outlet: Outlet): void {
     outlet.close()

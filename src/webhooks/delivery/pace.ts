@@ -21,7 +21,7 @@ const LONGEST_ASKED_MS = 15 * 60_000
  */
 export class Pace {
   readonly #random: () => number
-  readonly #limit: number
+  #limit: number
   #most: number
   #streak = 0
   /** Of which event all failures of the streak are; `undefined`: of several. */
@@ -35,6 +35,12 @@ export class Pace {
   constructor(limit: number, random: () => number) {
     this.#limit = this.#most = limit
     this.#random = random
+  }
+
+  /** Another limit from now on. */
+  atMost(limit: number): void {
+    this.#most = this.#most === this.#limit ? limit : Math.min(this.#most, limit)
+    this.#limit = limit
   }
 
   /** How many may be under way. */

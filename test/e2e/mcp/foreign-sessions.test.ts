@@ -6,12 +6,12 @@ import { Incoming } from '../../support/incoming.ts'
 import { MCP_VERSIONS } from '../../support/mcp-kinds.ts'
 import { until } from '../../support/until.ts'
 
-/** One answer to compare byte by byte; only its date may differ. */
+/** One answer to compare byte by byte; only its date and the id of its request may differ. */
 async function wire(
   answering: Promise<Response>,
 ): Promise<{ status: number; headers: [string, string][]; body: string }> {
   const answer = await answering
-  const headers = [...answer.headers].filter(([name]) => name !== 'date').sort()
+  const headers = [...answer.headers].filter(([name]) => name !== 'date' && name !== 'x-request-id').sort()
   // One that was let in would have no end.
   const stream = answer.headers.get('content-type')?.startsWith('text/event-stream')
   return { status: answer.status, headers, body: stream ? 'a stream' : await answer.text() }

@@ -28,7 +28,7 @@ async function aged(): Promise<EventFeed> {
   const selection = new OfferedTypes([]).select('topic.event', { topic: '**' }, ALL_GRANTS)!
   const caller = { principal: LOCAL, address: '' }
   const place = { start: undefined, truncated: false }
-  const feed = new EventFeed({ hub, clock, heartbeatMs: 15_000 }, caller, selection, place)
+  const feed = new EventFeed({ hub, clock }, caller, selection, place)
   expect(feed.take().map(({ kind }) => kind)).toEqual(['active'])
   clock.pass(2 * MAX_AGE_MS)
   await until('the subscription to end of age', () => hub.connections === 0)

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import type { JSONRPCMessage } from '@modelcontextprotocol/server'
 import fc from 'fast-check'
 import { Counts } from '../../../src/core/counts.ts'
+import { HubMetrics } from '../../../src/core/metrics.ts'
 import { LOCAL } from '../../../src/core/principal.ts'
 import { systemClock } from '../../../src/daemon/clock.ts'
 import { ResumeRoom } from '../../../src/mcp/eras/sessions/resume-store.ts'
@@ -31,7 +32,11 @@ const step: fc.Arbitrary<Step> = fc.record({
 let outboxes: Outboxes
 let parts: Parts
 beforeEach(() => {
-  outboxes = new Outboxes({ hub: { occupy: () => () => {} }, clock: systemClock, limits: testMcpLimits })
+  outboxes = new Outboxes({
+    hub: { occupy: () => () => {}, metrics: new HubMetrics(systemClock) },
+    clock: systemClock,
+    limits: testMcpLimits,
+  })
   const plan = {
     catalogue: { name: '', title: '', version: '', instructions: '', tools: [], resources: [], prompts: [] },
     calls: new Counts<[string, string]>(),

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'bun:test'
-import { type ForwardSettings, forwardPlan } from '../../../src/webhooks/forward/forward-plan.ts'
+import { configuredForward } from '../../support/configured-forward.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import { until } from '../../support/until.ts'
@@ -12,21 +12,8 @@ afterEach(async () => {
   for (const each of open.splice(0).reverse()) await each.close()
 })
 
-function forwardTo(url: string, settings: Partial<ForwardSettings> = {}) {
-  const plan = forwardPlan({
-    name: 'chat',
-    topics: ['alerts/**'],
-    types: [],
-    url,
-    headers: {},
-    body: '{"text": "{{topic}}: {{data}}"}',
-    secret: undefined,
-    bearer: undefined,
-    private: true,
-    atOnce: 1,
-    ...settings,
-  })
-  return [{ plan, wants: 'alerts/**' }]
+function forwardTo(...of: Parameters<typeof configuredForward>) {
+  return [configuredForward(...of)]
 }
 
 test('a forward gets what its pattern matches, in order, one after another', async () => {

@@ -45,7 +45,7 @@ test('the document has the recipes that are tried here, and its first example wo
   using dir = tempDir()
   writeFileSync(join(dir.path, 'mcp-sse.toml'), first!)
   const config = loadConfig({ mode: 'source', cwd: dir.path, env: { HOME: dir.path }, descriptors: 1000 })
-  expect(forwardsOf(config).map(({ id }) => id)).toEqual(['forward:everything-elsewhere'])
+  expect(forwardsOf(config).map(({ plan }) => plan.id)).toEqual(['forward:everything-elsewhere'])
 })
 
 test.each(recipes.map((recipe) => [recipe.title, recipe] as const))(
@@ -63,8 +63,8 @@ test.each(recipes.map((recipe) => [recipe.title, recipe] as const))(
     })
     try {
       const token = secret()
-      const [plan] = forwardsOf(loaded(recipe.toml, receiver.url.origin, token))
-      expect(await forwarded(plan!, publishedEvent())).toBe(200)
+      const [forward] = forwardsOf(loaded(recipe.toml, receiver.url.origin, token))
+      expect(await forwarded(forward!.plan, publishedEvent())).toBe(200)
       expect(received).toHaveLength(1)
       const [{ path, headers, body }] = received as [(typeof received)[0]]
       expect([path, body]).toEqual([`POST ${recipe.path}`, recipe.body])
@@ -83,9 +83,9 @@ test('another hub takes it with a key that may only publish, and stores it once'
   const key = testKey('from-berlin', { publish: ['backups/**'] })
   const hub = await servedHub({ access: { keys: [key.settings] } })
   try {
-    const [plan] = forwardsOf(loaded(recipe.toml, hub.url, key.text))
+    const [forward] = forwardsOf(loaded(recipe.toml, hub.url, key.text))
     const event = publishedEvent()
-    expect([await forwarded(plan!, event), await forwarded(plan!, event)]).toEqual([201, 200])
+    expect([await forwarded(forward!.plan, event), await forwarded(forward!.plan, event)]).toEqual([201, 200])
     expect((await hub.stored()).map(({ topic, id, data }) => [topic, id, data])).toEqual([
       ['backups/db1', 'k3f9a2b7-1042', event.data],
     ])

@@ -338,6 +338,25 @@ test('19: hosts that know events only are told neither gap nor end', async () =>
   expect(callback.notices).toEqual([])
 })
 
+test('callbacks on this machine that are not allowed any more get nothing, also those of subscriptions that are there, until they are again', async () => {
+  const rule = { loopback: true, private: false }
+  const hub = await hubWith({ rule })
+  const callback = receiver()
+  await hub.subscribe(callback.url())
+  await hub.publish('a', 1)
+  await until('the first', () => callback.attempts.length === 1)
+  rule.loopback = false
+  await hub.publish('a', 2)
+  await until('it to be refused', () => hub.webhooks.list()[0]!.lastError !== null)
+  expect(callback.attempts).toHaveLength(1)
+  await expect(hub.subscribe(callback.url('/other'))).rejects.toThrow()
+  rule.loopback = true
+  const { id } = hub.webhooks.list()[0]!
+  await hub.webhooks.disable(id)
+  await hub.webhooks.enable(id)
+  await until('the second', () => callback.data.includes(2))
+})
+
 test('67: a secret is on the disk only sealed, and opens with no other key', async () => {
   using directory = tempDir()
   const callback = receiver()

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { Clock } from '../../../core/clock.ts'
+import type { CloseReason } from '../../../core/close-reason.ts'
 import type { Hub } from '../../../core/hub.ts'
 import type { Subscription } from '../../../core/subscription.ts'
 import type { Asking } from '../../asking.ts'
@@ -75,11 +76,11 @@ export function waitForEvent({ hub, clock }: WaitForEventOptions): Tool {
       const { arrived, timedOut } = await awaited(subscription, { asking, seconds }, clock)
       const reason = subscription.closeReason
       const { events, gap } = arrived
-      if (events.length === 0 && !gap && reason !== undefined && reason !== 'client-gone') {
+      if (events.length === 0 && !gap && reason !== undefined && !OWN_ENDS.has(reason)) {
         throw closeRefusal(reason, hub.retryMs(reason), hub.cursor(subscription.position))
       }
       // Closed after the reason was looked at: it would hide who closed it.
-      subscription.close('client-gone')
+      subscription.close('done')
       const fitted = fitEvents(events.slice(0, MOST_AWAITED), PAGE_BYTES - ENVELOPE_BYTES, 'first')
       const cut = fitted.shown.length < events.length
       const notes = gap ? [gapNotes[gap]] : []
@@ -101,6 +102,9 @@ export function waitForEvent({ hub, clock }: WaitForEventOptions): Tool {
   })
 }
 
+/** Not the hub's: the time is over, or the caller is gone. */
+const OWN_ENDS = new Set<CloseReason>(['done', 'client-gone'])
+
 /** What came until the time is over or the caller gone, each of which closes the subscription. */
 async function awaited(
   subscription: Subscription,
@@ -113,7 +117,7 @@ async function awaited(
   const stops = [
     clock.every(seconds * 1000, () => {
       timedOut = subscription.state !== 'closed'
-      giveUp()
+      subscription.close('done')
     }),
   ]
   if (progress) {

@@ -1,0 +1,212 @@
+import { heapStats } from 'bun:jsc'
+import { afterAll, afterEach, beforeAll, expect, test } from 'bun:test'
+import { once } from 'node:events'
+import { connect, type TLSSocket } from 'node:tls'
+import { type Listeners, listen } from '../../src/http/listen.ts'
+import { type Certificate, type Certificates, certificates } from '../support/certificates.ts'
+import { draft } from '../support/hub.ts'
+import { freePort } from '../support/port.ts'
+import { type ServedHub, servedHub } from '../support/served-hub.ts'
+import { TlsFollower } from '../support/tls-follower.ts'
+import { until } from '../support/until.ts'
+
+let authority: Certificates
+let first: Certificate
+let second: Certificate
+let served: ServedHub
+let listeners: Listeners | undefined
+const apps: ServedHub['app'][] = []
+const followers: TlsFollower[] = []
+
+beforeAll(async () => {
+  authority = certificates()
+  first = authority.issue('first.example')
+  second = authority.issue('second.example')
+  served = await servedHub({ limits: { connections: 1000 } })
+})
+afterEach(async () => {
+  for (const follower of followers.splice(0)) follower.stop()
+  await listeners?.cutOff()
+  listeners = undefined
+  apps.length = 0
+})
+afterAll(async () => {
+  await served.close()
+  authority[Symbol.dispose]()
+})
+
+async function serve(hosts = ['127.0.0.1'], port = freePort()): Promise<Listeners> {
+  listeners = await listen({
+    app: (options) => {
+      const app = served.newApp(options)
+      apps.push(app)
+      return app
+    },
+    hosts,
+    port,
+    tls: first,
+    onMissing: () => {},
+  })
+  return listeners
+}
+
+async function connected(port: number, host = '127.0.0.1'): Promise<TLSSocket> {
+  const socket = connect({ port, host, ca: authority.ca, checkServerIdentity: () => undefined })
+  await once(socket, 'secureConnect')
+  return socket
+}
+
+/** Whose certificate a new connection is shown. */
+async function shown(port: number, host?: string): Promise<string> {
+  const socket = await connected(port, host)
+  try {
+    return String(socket.getPeerCertificate().subject.CN)
+  } finally {
+    socket.destroy()
+  }
+}
+
+async function follow(port: number, count: number): Promise<void> {
+  const opened = Array.from({ length: count }, () => TlsFollower.open(port, '/events/ticks', authority.ca))
+  followers.push(...(await Promise.all(opened)))
+}
+
+test('fifty streams get every event once while the certificate is replaced five times, and who connects sees the new one', async () => {
+  const { port, renew } = bound(await serve())
+  await follow(port, 50)
+  let published = 0
+  let over = false
+  const publishing = (async () => {
+    while (!over) {
+      await served.hub.publish([draft('ticks', String(++published))])
+      await Bun.sleep(1)
+    }
+  })()
+  for (const [index, pair] of [second, first, second, first, second].entries()) {
+    const before = published
+    await until('events to flow', () => published > before + 20)
+    await renew(pair)
+    const name = index % 2 === 0 ? 'second.example' : 'first.example'
+    expect(await Promise.all(Array.from({ length: 8 }, () => shown(port)))).toEqual(Array(8).fill(name))
+  }
+  over = true
+  await publishing
+  const all = Array.from({ length: published }, (_, index) => String(index + 1)).join()
+  await until('everybody to have everything', () => followers.every(({ data }) => data.length >= published))
+  for (const follower of followers) expect([follower.data.join(), follower.ended]).toEqual([all, false])
+})
+
+test('streams of before and after a renewal are ended by one stop', async () => {
+  const served = await serve()
+  const { port } = served
+  await follow(port, 3)
+  await served.renew(second)
+  await follow(port, 3)
+  const stopped = served.stop()
+  await served.cutOff()
+  await stopped
+  await until('all to end', () => followers.every(({ ended }) => ended))
+  await expect(shown(port)).rejects.toThrow('ECONNREFUSED')
+  // Nothing listens any more, and a late renewal does not begin to.
+  await served.renew(first)
+  await expect(shown(port)).rejects.toThrow('ECONNREFUSED')
+})
+
+test('a pair that the runtime refuses changes nothing', async () => {
+  const { port, renew } = bound(await serve())
+  await follow(port, 1)
+  await expect(renew({ cert: first.cert, key: second.key })).rejects.toThrow('KEY_VALUES_MISMATCH')
+  for (let time = 0; time < 4; time++) expect(await shown(port)).toBe('first.example')
+  await served.hub.publish([draft('ticks', 'goes on')])
+  await until('the event', () => followers[0]!.data.includes('goes on'))
+})
+
+test('what a renewal takes the place of is not kept once its last connection is gone', async () => {
+  const served = await serve()
+  const kept = () => {
+    Bun.gc(true)
+    const { objectTypeCounts } = heapStats()
+    return objectTypeCounts.HTTPSServer ?? 0
+  }
+  for (let time = 0; time < 20; time++) await served.renew(time % 2 === 0 ? second : first)
+  apps.length = 0
+  await until('them to be gone', () => kept() < 5)
+})
+
+test('a request that is being answered is answered to its end, on the connection it came on', async () => {
+  const { port, renew } = bound(await serve())
+  const socket = await connected(port)
+  try {
+    let answer = ''
+    socket.on('data', (bytes) => {
+      answer += bytes
+    })
+    socket.write('POST /events/slow HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\nhel')
+    await until('the request to be there', () => apps[0]!.server!.pendingRequests === 1)
+    await renew(second)
+    socket.write('lo')
+    await until('the answer', () => answer.includes('"topic":"slow"'))
+    expect(answer).toStartWith('HTTP/1.1 201')
+  } finally {
+    socket.destroy()
+  }
+})
+
+test.each(['127.0.0.1', '0.0.0.0'])(
+  'a port where something listens on %s is refused, also by something that shares its own',
+  async (host) => {
+    const port = freePort()
+    const other = Bun.serve({ port, hostname: host, reusePort: true, fetch: () => new Response('other') })
+    try {
+      await expect(serve(['127.0.0.1'], port)).rejects.toMatchObject({ code: 'port-in-use' })
+    } finally {
+      await other.stop(true)
+    }
+  },
+)
+
+test('two hubs with TLS do not share a port', async () => {
+  const { port } = await serve()
+  const again = listen({ app: served.newApp, hosts: ['127.0.0.1'], port, tls: second, onMissing: () => {} })
+  await expect(again).rejects.toMatchObject({ code: 'port-in-use' })
+})
+
+test('every host has the certificate, and the new one after a renewal', async () => {
+  const both = await serve(['127.0.0.1', '127.0.0.2'], 0)
+  expect(both.urls).toEqual([`https://127.0.0.1:${both.port}`, `https://127.0.0.2:${both.port}`])
+  await both.renew(second)
+  for (const host of ['127.0.0.1', '127.0.0.2']) expect(await shown(both.port, host)).toBe('second.example')
+})
+
+test('TLS 1.1 and older are refused, 1.2 and 1.3 are not', async () => {
+  const { port } = await serve()
+  const version = async (max: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3') => {
+    const flag = `-${max.replace('TLSv', 'tls').replace('.', '_')}`
+    const openssl = ['openssl', 's_client', '-connect', `127.0.0.1:${port}`, flag, '-cipher', 'ALL:@SECLEVEL=0']
+    const { stdout, stderr } = Bun.spawn(openssl, { stdin: new Blob(['']), stderr: 'pipe' })
+    const said = (await Promise.all([new Response(stdout).text(), new Response(stderr).text()])).join('')
+    return /alert protocol version/.test(said) ? 'refused' : /^New, (TLSv1\.\d), Cipher is [A-Z]/m.exec(said)?.[1]
+  }
+  expect(await version('TLSv1')).toBe('refused')
+  expect(await version('TLSv1.1')).toBe('refused')
+  expect(await version('TLSv1.2')).toBe('TLSv1.2')
+  expect(await version('TLSv1.3')).toBe('TLSv1.3')
+})
+
+test('plain http on the port of https is closed without an answer', async () => {
+  const { port } = await serve()
+  const said: string[] = []
+  const closed = Promise.withResolvers<void>()
+  const socket = await Bun.connect({
+    hostname: '127.0.0.1',
+    port,
+    socket: { data: (_, bytes) => void said.push(bytes.toString()), close: () => closed.resolve(), error: () => {} },
+  })
+  socket.write('GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n')
+  await closed.promise
+  expect(said).toEqual([])
+})
+
+function bound(listeners: Listeners): { port: number; renew: Listeners['renew'] } {
+  return { port: listeners.port, renew: (pair) => listeners.renew(pair) }
+}
