@@ -63,6 +63,11 @@ export function allVerbs(): Verb[] {
       load: async () => (await import('./health.ts')).configureHealth,
     },
     {
+      synopsis: 'doctor [url]',
+      summary: 'find what a proxy on the way to a hub does to streams',
+      load: async () => (await import('./doctor.ts')).configureDoctor,
+    },
+    {
       synopsis: 'service',
       summary: 'have systemd start the hub',
       load: async () => (await import('./service.ts')).configureService,

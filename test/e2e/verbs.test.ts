@@ -69,6 +69,13 @@ const rows: Record<string, Row> = {
   'token new': { args: ['--sub', 'me', '--subscribe', 'a'], alone: BAD_CONFIG, json: ['token', 'sub', 'expires'] },
   'token check': { args: ['eyJ'], alone: FAILED, json: ['ok'] },
   health: { alone: FAILED, json: ['url', 'status'], asked: () => ['--url', hub.url] },
+  // What it finds goes to stdout, where there is no hub as well.
+  doctor: {
+    args: ['ftp://x'],
+    alone: USAGE,
+    json: ['url', 'ok', 'proxy', 'checks', 'left'],
+    asked: () => ['--for', '1s'],
+  },
   version: { alone: DONE, json: ['version', 'bun'] },
 }
 

@@ -1,0 +1,378 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Certificates, certificates } from '../support/certificates.ts'
+import { checkOf, doctor, troubles } from '../support/doctor.ts'
+import { Executable } from '../support/executable.ts'
+import { FrontProxy, findProxy } from '../support/front-proxy.ts'
+import { findNginx, Nginx, NO_NGINX } from '../support/nginx.ts'
+import { freePort } from '../support/port.ts'
+import { secret } from '../support/secrets.ts'
+import { tempDir } from '../support/temp-dir.ts'
+
+/** `mcp-sse doctor` at a hub behind a real nginx: what is wrong with its configuration is found, and nothing else. */
+
+const nginxThere = findNginx()
+if (!nginxThere) console.warn(NO_NGINX)
+
+const KEY = secret('the key of the hub')
+const HEARTBEAT_MS = 4000
+
+let hub: Executable
+beforeAll(async () => {
+  hub = await Executable.serve({
+    MCP_SSE_AUTH_KEY: KEY,
+    MCP_SSE_STREAM_HEARTBEAT: `${HEARTBEAT_MS}ms`,
+    MCP_SSE_DRAIN_TIMEOUT: '1s',
+  })
+})
+afterAll(() => hub?.remove())
+
+interface Differences {
+  /** In place of the lines that begin with the same word, or added. */
+  location?: readonly string[]
+  server?: readonly string[]
+  path?: string
+  upstream?: string
+}
+
+/** What stands in `server { … }` when everything is as it should be, with differences. */
+function recipe({
+  location = [],
+  server = [],
+  path = '/',
+  upstream = `http://127.0.0.1:${hub.port}`,
+}: Differences = {}) {
+  const usual = [
+    'proxy_http_version 1.1;',
+    'proxy_set_header Connection "";',
+    'proxy_set_header Host $http_host;',
+    'proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;',
+    'proxy_set_header X-Forwarded-Proto $scheme;',
+    'proxy_buffering off;',
+    'proxy_read_timeout 1h;',
+  ]
+  const directive = (line: string) =>
+    line
+      .split(' ')
+      .slice(0, line.startsWith('proxy_set_header') ? 2 : 1)
+      .join(' ')
+  const replaced = new Set(location.map(directive))
+  const lines = [...usual.filter((line) => !replaced.has(directive(line))), ...location]
+  const size = server.some((line) => line.startsWith('client_max_body_size')) ? [] : ['client_max_body_size 9m;']
+  return [
+    ...size,
+    ...server,
+    `location ${path} {`,
+    `  proxy_pass ${upstream};`,
+    ...lines.map((line) => `  ${line}`),
+    '}',
+  ].join('\n')
+}
+
+interface Fault extends Differences {
+  finds: Record<string, string>
+  /** What is to change, as nginx writes it. */
+  change?: RegExp
+  args?: readonly string[]
+}
+
+const faults: Record<string, Fault> = {
+  'answers are buffered, whatever they say': {
+    location: ['proxy_buffering on;', 'proxy_ignore_headers X-Accel-Buffering;'],
+    finds: { buffering: 'fail' },
+    change: /nginx: proxy_buffering off;/,
+  },
+  'streams are compressed': {
+    location: ['gzip on;', 'gzip_types text/event-stream;'],
+    finds: { compression: 'warn' },
+    change: /nginx: gzip off;/,
+  },
+  'silence is cut sooner than the hub speaks': {
+    location: ['proxy_read_timeout 2s;'],
+    finds: { idle: 'fail' },
+    change: /nginx: proxy_read_timeout 90s;/,
+    args: ['--for', '6s'],
+  },
+  'Last-Event-ID is lost': {
+    location: ['proxy_set_header Last-Event-ID "";'],
+    finds: { replay: 'fail' },
+    change: /nginx: no proxy_set_header Last-Event-ID/,
+  },
+  'Authorization is lost': {
+    location: ['proxy_set_header Authorization "";'],
+    finds: { credential: 'fail' },
+    change: /nginx: proxy_set_header Authorization \$http_authorization;/,
+  },
+  'Mcp-Session-Id is lost on the way back': {
+    location: ['proxy_hide_header Mcp-Session-Id;'],
+    finds: { mcp: 'fail' },
+    change: /nginx: no proxy_hide_header Mcp-Session-Id/,
+  },
+  'Mcp-Session-Id is lost on the way there': {
+    location: ['proxy_set_header Mcp-Session-Id "";'],
+    finds: { mcp: 'fail' },
+    change: /proxy_set_header Mcp-Session-Id/,
+  },
+  'MCP-Protocol-Version is lost': {
+    location: ['proxy_set_header Mcp-Protocol-Version "";'],
+    finds: { mcp: 'fail' },
+  },
+  'CORS headers are sent twice': {
+    location: ['add_header Access-Control-Allow-Origin * always;'],
+    finds: { cors: 'fail' },
+    change: /nginx: no add_header Access-Control-/,
+  },
+  'preflights are answered by the proxy': {
+    location: ['if ($request_method = OPTIONS) { return 405; }'],
+    finds: { cors: 'fail' },
+    change: /nginx: .*OPTIONS/,
+  },
+  'a preflight says yes for the proxy alone': {
+    location: [
+      'if ($request_method = OPTIONS) { add_header Access-Control-Allow-Origin *; add_header Access-Control-Allow-Headers *; return 204; }',
+      'proxy_hide_header Access-Control-Allow-Origin;',
+    ],
+    finds: { cors: 'fail' },
+  },
+  'DELETE is not let through': {
+    location: ['limit_except GET POST OPTIONS { deny all; }'],
+    finds: { mcp: 'fail' },
+    change: /nginx: no limit_except/,
+  },
+  'bodies are limited to 1 KiB': {
+    server: ['client_max_body_size 1k;'],
+    finds: { size: 'fail' },
+    change: /nginx: client_max_body_size 8m;/,
+  },
+  'bodies are limited to what nginx does by itself': {
+    server: ['client_max_body_size 1m;'],
+    finds: { size: 'warn' },
+  },
+  'Host is lost': {
+    location: ['proxy_set_header Host $proxy_host;'],
+    finds: { host: 'fail' },
+    change: /nginx: proxy_set_header Host \$http_host;/,
+  },
+  'Cache-Control is rewritten': {
+    location: ['proxy_hide_header Cache-Control;', 'add_header Cache-Control "public, max-age=60";'],
+    finds: { headers: 'warn' },
+  },
+}
+
+describe.skipIf(!nginxThere)('behind nginx', () => {
+  const behind = async (server: string, args: readonly string[] = []) => {
+    const nginx = await Nginx.start(server)
+    try {
+      return await doctor(nginx.url, { key: KEY, args, executable: true })
+    } finally {
+      await nginx.stop()
+    }
+  }
+
+  test('nothing is found on a clean path, and nothing stays behind', async () => {
+    const { examined, exitCode, stderr } = await behind(recipe(), ['--for', '6s'])
+    expect(troubles(examined)).toEqual({})
+    expect({ exitCode, stderr, ok: examined.ok, left: examined.left }).toEqual({
+      exitCode: 0,
+      stderr: '',
+      ok: true,
+      left: null,
+    })
+    expect(examined.proxy).toMatchObject({ kind: 'nginx' })
+    expect(examined.checks.filter(({ verdict }) => verdict === 'skipped').map(({ check }) => check)).toEqual([
+      'restart',
+    ])
+    expect(checkOf(examined, 'idle').numbers.heartbeats).toBeGreaterThan(0)
+    const topics = await fetch(`${hub.url}/topics`, { headers: { authorization: `Bearer ${KEY}` } })
+    expect(await topics.json()).toEqual({ topics: [] })
+  })
+
+  test.each(Object.entries(faults))(
+    '%s: that is found, and nothing else',
+    async (_, { finds, change, args, ...differences }) => {
+      const { examined, exitCode } = await behind(recipe(differences), args)
+      expect(troubles(examined)).toEqual(finds)
+      expect(exitCode).toBe(Object.values(finds).includes('fail') ? 1 : 0)
+      const [name] = Object.keys(finds)
+      expect(checkOf(examined, name!).change.join('\n')).toMatch(change ?? /^nginx: /)
+    },
+  )
+
+  test('the silence that was cut is measured', async () => {
+    const { examined } = await behind(recipe({ location: ['proxy_read_timeout 2s;'] }), ['--for', '6s'])
+    const { numbers } = checkOf(examined, 'idle')
+    expect(numbers.quietMs).toBeWithin(1500, 3500)
+    expect(numbers.heartbeatMs).toBe(HEARTBEAT_MS)
+  })
+
+  test.each([
+    [
+      'a redirect',
+      'return 301 https://events.example$request_uri;',
+      /redirects \(301\) to https:\/\/events\.example\./,
+    ],
+    ['a page of the proxy', 'return 200 "<h1>Welcome to nginx!</h1>";', /that is not a hub: <h1>Welcome/],
+    [
+      'an upstream that is away',
+      'location / { proxy_pass http://127.0.0.1:9; }',
+      /answered 502, and that is not a hub/,
+    ],
+    [
+      'a password in front',
+      'location / { auth_basic x; auth_basic_user_file /dev/null; proxy_pass http://127.0.0.1:9; }',
+      /answered 401/,
+    ],
+  ])('%s in place of a hub is all there is to say', async (_, server, saw) => {
+    const { examined, exitCode } = await behind(server)
+    expect(exitCode).toBe(1)
+    expect(troubles(examined)).toEqual({ reach: 'fail' })
+    expect(checkOf(examined, 'reach').saw).toMatch(saw)
+  })
+
+  test('a path in front of the hub is a way to it, with what that costs', async () => {
+    const nginx = await Nginx.start(recipe({ path: '/hub/', upstream: `http://127.0.0.1:${hub.port}/` }))
+    try {
+      const { examined } = await doctor(`${nginx.url}/hub`, { key: KEY, executable: true })
+      expect(troubles(examined)).toEqual({ host: 'warn', 'mcp-2024': 'fail' })
+      expect(checkOf(examined, 'host').change[0]).toBe(`public_url = "${nginx.url}/hub"`)
+    } finally {
+      await nginx.stop()
+    }
+  })
+
+  describe('TLS', () => {
+    let authority: Certificates
+    let dir: ReturnType<typeof tempDir>
+    beforeAll(() => {
+      authority = certificates()
+      dir = tempDir()
+      writeFileSync(join(dir.path, 'ca.pem'), authority.ca)
+    })
+    afterAll(() => {
+      authority?.[Symbol.dispose]()
+      dir?.[Symbol.dispose]()
+    })
+
+    async function over(
+      name: string,
+      { days, http2 = true, trusted = true }: { days?: number; http2?: boolean; trusted?: boolean },
+    ) {
+      const { key, cert } = authority.issue(name, days)
+      writeFileSync(join(dir.path, 'key.pem'), key)
+      writeFileSync(join(dir.path, 'cert.pem'), cert)
+      const port = freePort()
+      const tls = [
+        `listen 127.0.0.1:${port} ssl${http2 ? ' http2' : ''};`,
+        `ssl_certificate ${dir.path}/cert.pem;`,
+        `ssl_certificate_key ${dir.path}/key.pem;`,
+      ]
+      const nginx = await Nginx.start(recipe({ server: tls }))
+      try {
+        const env: Record<string, string> = trusted ? { NODE_EXTRA_CA_CERTS: join(dir.path, 'ca.pem') } : {}
+        const ended = await doctor(`https://127.0.0.1:${port}`, { key: KEY, env, executable: true })
+        return { ...ended, requests: await nginx.requests() }
+      } finally {
+        await nginx.stop()
+      }
+    }
+
+    test('nothing is found over TLS with HTTP/2', async () => {
+      const { examined } = await over('IP:127.0.0.1', { days: 90 })
+      expect(troubles(examined)).toEqual({})
+      expect(checkOf(examined, 'tls').saw).toMatch(/^TLSv1\.[23], h2, certificate until /)
+    })
+
+    test('TLS without HTTP/2 is a warning', async () => {
+      const { examined, exitCode } = await over('IP:127.0.0.1', { days: 90, http2: false })
+      expect(troubles(examined)).toEqual({ tls: 'warn' })
+      expect(exitCode).toBe(0)
+    })
+
+    test('a certificate that ends in two days is a warning', async () => {
+      expect(troubles((await over('IP:127.0.0.1', { days: 2 })).examined)).toEqual({ tls: 'warn' })
+    })
+
+    test.each([
+      ['has expired', 'IP:127.0.0.1', { days: -1 }, /it has expired/],
+      ['is for another name', 'other.example', { days: 90 }, /it is not for 127\.0\.0\.1/],
+      ['nobody trusts', 'IP:127.0.0.1', { days: 90, trusted: false }, /not in order/],
+    ])('a certificate that %s is found, and no key is sent', async (_, name, options, saw) => {
+      const { examined, exitCode, requests } = await over(name, options)
+      expect(exitCode).toBe(1)
+      expect(troubles(examined)).toEqual({ tls: 'fail' })
+      expect(checkOf(examined, 'tls').saw).toMatch(saw)
+      expect(requests).toBe('')
+    })
+  })
+
+  describe('a restart', () => {
+    const AWAY = [
+      'error_page 502 503 504 = @away;',
+      'location @away { default_type text/event-stream; return 200 "retry: 200\\n\\n"; }',
+    ]
+
+    async function restarted(server: readonly string[]) {
+      const nginx = await Nginx.start(recipe({ server }))
+      try {
+        const restart = async () => {
+          await hub.kill('SIGTERM')
+          // As long as an upgrade takes: readers come back in the meantime.
+          await Bun.sleep(700)
+          await hub.start()
+        }
+        return await doctor(nginx.url, { key: KEY, args: ['--restart', '20s'], executable: true, restart })
+      } finally {
+        await nginx.stop()
+      }
+    }
+
+    test('that readers are told of with 502 is found: an EventSource does not come back', async () => {
+      const { examined, exitCode, stderr } = await restarted([])
+      expect(troubles(examined)).toEqual({ restart: 'fail' })
+      expect(checkOf(examined, 'restart').saw).toMatch(/502 \d+ times.* never comes back/)
+      expect(stderr).toContain('Restart the hub now')
+      expect(exitCode).toBe(1)
+    })
+
+    test('that is bridged with a stream of the proxy is none to worry about', async () => {
+      const { examined } = await restarted(AWAY)
+      expect(troubles(examined)).toEqual({})
+      expect(checkOf(examined, 'restart').saw).toMatch(/200 \d+ times/)
+    })
+  })
+})
+
+/** Caddy's recipe is for a name, which this machine has no address for. */
+describe.each(['nginx', 'HAProxy'] as const)('behind %s, as docs/deploy.md has it', (name) => {
+  test.skipIf(!findProxy(name))('nothing is found, during a restart neither', async () => {
+    using authority = certificates()
+    using dir = tempDir()
+    const ca = join(dir.path, 'ca.pem')
+    writeFileSync(ca, authority.ca)
+    const front = await FrontProxy.start(name, hub.port, authority.issue('IP:127.0.0.1', 90))
+    try {
+      const { examined, exitCode } = await doctor(`https://127.0.0.1:${front.port}`, {
+        key: KEY,
+        args: ['--restart', '20s', '--for', '6s'],
+        env: { NODE_EXTRA_CA_CERTS: ca },
+        executable: true,
+        restart: async () => {
+          await hub.kill('SIGTERM')
+          await hub.start()
+        },
+      })
+      expect(troubles(examined)).toEqual({})
+      expect({ exitCode, left: examined.left }).toEqual({ exitCode: 0, left: null })
+      expect(examined.checks.filter(({ verdict }) => verdict === 'skipped')).toEqual([])
+    } finally {
+      await front.stop()
+    }
+  })
+})
+
+test('nothing is found without a proxy', async () => {
+  const { examined, exitCode } = await doctor(hub.url, { key: KEY, executable: true })
+  expect(troubles(examined)).toEqual({})
+  expect({ exitCode, proxy: examined.proxy, left: examined.left }).toEqual({ exitCode: 0, proxy: null, left: null })
+})
