@@ -13,6 +13,7 @@ export function buildExecutable(outfile: string, target?: string): number {
       'src/storage/sqlite/writer.worker.ts',
       'src/storage/sqlite/reader.worker.ts',
       'src/storage/outlets/outlets.worker.ts',
+      'src/storage/archive/copy.worker.ts',
     ],
     outfile,
     target,

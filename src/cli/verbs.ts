@@ -68,6 +68,11 @@ export function allVerbs(): Verb[] {
       load: async () => (await import('./doctor.ts')).configureDoctor,
     },
     {
+      synopsis: 'log',
+      summary: 'back up, restore, export and import what the hub keeps',
+      load: async () => (await import('./log.ts')).configureLog,
+    },
+    {
       synopsis: 'service',
       summary: 'have systemd start the hub',
       load: async () => (await import('./service.ts')).configureService,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { Executable } from '../support/executable.ts'
 import { freePort } from '../support/port.ts'
 import { registerSecret } from '../support/secrets.ts'
@@ -54,6 +55,25 @@ const rows: Record<string, Row> = {
   },
   'webhooks listen': { args: ['--status', '99'], alone: USAGE, stays: true },
   stdio: { alone: DONE },
+  'log backup': {
+    args: ['copy'],
+    alone: FAILED,
+    json: ['path', 'events', 'bytes', 'cursor', 'files', 'seconds'],
+    asked: () => [join(store, 'copy'), '--data-dir', hub.dataDir],
+  },
+  'log restore': {
+    args: ['nowhere'],
+    alone: FAILED,
+    json: ['dataDir', 'made', 'events', 'cursor', 'files', 'aside', 'seconds'],
+    asked: () => [join(store, 'backup'), '--data-dir', join(store, 'restored')],
+  },
+  'log export': { alone: FAILED, json: [...EVENT, 'data'], asked: () => ['--data-dir', hub.dataDir] },
+  'log import': {
+    args: ['nowhere.ndjson'],
+    alone: FAILED,
+    json: ['events', 'duplicates', 'cursor', 'beyond', 'seconds'],
+    asked: () => [join(store, 'events.ndjson'), '--data-dir', join(store, 'imported')],
+  },
   'service install': { args: ['--root', '.', '--dry-run'], alone: DONE, json: ['did', 'unit', 'executable', 'key'] },
   'service uninstall': { args: ['--root', '.', '--dry-run'], alone: DONE, json: ['removed', 'left'] },
   'service print': { alone: DONE },
@@ -86,6 +106,8 @@ const unread = ['sh', '-c', 'mkfifo "$HOME/p" && exec 3<>"$HOME/p" 4>"$HOME/p" 3
 let nowhere: string
 let hub: Executable
 let cursor: string
+/** Beside the data of the hub, and gone with it: a backup and events to import. */
+let store: string
 /** One that is there to be listed: held, since Bun ends what nobody can read any more. */
 let open: Response
 beforeAll(async () => {
@@ -94,6 +116,9 @@ beforeAll(async () => {
   const published = await fetch(`${hub.url}/events/greetings`, { method: 'POST', body: 'hello' })
   cursor = ((await published.json()) as { cursor: string }).cursor
   open = await fetch(`${hub.url}/events`)
+  store = dirname(hub.dataDir)
+  await runExecutable(['log', 'backup', 'backup', '--data-dir', hub.dataDir], { cwd: store })
+  writeFileSync(join(store, 'events.ndjson'), '{"topic":"a","data":1}\n')
 })
 afterAll(async () => {
   await open?.body?.cancel()

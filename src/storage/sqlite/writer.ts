@@ -2,6 +2,7 @@ import type { Database } from 'bun:sqlite'
 import { join } from 'node:path'
 import { HubError } from '../../core/errors.ts'
 import { sum } from '../../core/log-stats.ts'
+import { finishRestore } from '../archive/pending-restore.ts'
 import { RetentionGroups, type RetentionLimits } from '../retention.ts'
 import type { GroupOutcome, Removed } from '../store.ts'
 import { Appender } from './append.ts'
@@ -48,7 +49,11 @@ export class Writer {
     prepareDirectory(directory)
     this.#unlock = lockDirectory(directory)
     try {
+      const restored = finishRestore(directory)
       const { database, warnings } = openDatabase(join(directory, EVENTS_FILE), durability)
+      if (restored !== undefined) {
+        warnings.push(`A restore that was cut off is now at its end; what was there before is in ${restored}.`)
+      }
       const groups = new RetentionGroups(retention)
       const { begun, ...books } = openBooks(database, groups)
       this.#database = database

@@ -1,0 +1,42 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { HubError } from '../../core/errors.ts'
+import { EVENTS_FILE, isUnwritable, unwritable } from '../sqlite/directory.ts'
+import { lockDirectory } from '../sqlite/lock.ts'
+import { toHubError } from '../sqlite/sqlite-error.ts'
+import { giveToOwner } from './durable.ts'
+import { isRestorePending } from './pending-restore.ts'
+
+/** The path of the log in `directory`. @throws HubError `not-found`, `log-failed` while a restore is not at its end */
+export function requireLog(directory: string): string {
+  const path = join(directory, EVENTS_FILE)
+  if (isRestorePending(directory)) {
+    throw new HubError(
+      'log-failed',
+      `A restore of ${directory} was cut off; the next start of the hub brings it to its end.`,
+    )
+  }
+  if (!existsSync(path)) throw new HubError('not-found', `There is no event log in ${directory}.`)
+  return path
+}
+
+/** Runs `work` as the one process that uses the directory, which is there. @throws HubError `log-locked`, and what `work` throws */
+export async function locked<T>(directory: string, work: () => T | Promise<T>): Promise<T> {
+  let unlock: () => void
+  try {
+    unlock = lockDirectory(directory)
+  } catch (error) {
+    if (isUnwritable(error)) throw unwritable(directory, error)
+    throw error
+  }
+  try {
+    giveToOwner(directory, ['lock', 'lock.pid'])
+    return await work()
+  } catch (error) {
+    if (isUnwritable(error)) throw unwritable(directory, error)
+    const known = toHubError(error)
+    throw known.code === 'internal' ? error : known
+  } finally {
+    unlock()
+  }
+}
