@@ -114,7 +114,7 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
     const place = { ...listeners, firstKey: made !== undefined, certificateHost: certificate.shown?.host }
     greet(welcome(config, place), io.stdout, lines)
     await stop.wait()
-    hub.refuseNew()
+    hub.admission.refuseNew()
     const { drain } = live.config
     manager.stopping(drain.delayMs + drain.timeoutMs)
     await Promise.race([Bun.sleep(drain.delayMs), failed.promise])

@@ -3,9 +3,11 @@ import { HubError } from './errors.ts'
 import type { Principal } from './principal.ts'
 
 export interface ConnectionLimits {
-  /** Of all streams. */
+  /** Streams at once; one more is told to come back. */
   connections: number
+  /** The same for one principal, where its limits count. */
   connectionsPerPrincipal: number
+  /** The same for one client address, where it is known. */
   connectionsPerAddress: number
 }
 

@@ -1,10 +1,10 @@
+import { Admission, type AdmissionLimits } from './admission.ts'
 import { CatchUp } from './catch-up.ts'
 import type { Clock } from './clock.ts'
-import { type CloseReason, closeReasons } from './close-reason.ts'
+import type { CloseReason } from './close-reason.ts'
 import { type ClosedStream, closedOccupant, closedStream } from './closed-stream.ts'
 import { type ConnectionSummary, connectionSummary } from './connection-summary.ts'
-import { type ConnectionKind, noRoom } from './connections.ts'
-import { Departure } from './departure.ts'
+import type { ConnectionKind, ConnectionLimits } from './connections.ts'
 import { HubError } from './errors.ts'
 import type { Draft } from './event.ts'
 import type { EventLog, Receipt } from './event-log.ts'
@@ -26,20 +26,9 @@ import {
 } from './subscription.ts'
 import { newestEvents, Tail } from './tail.ts'
 
-export interface HubLimits extends SubscriptionLimits {
-  /** Streams at once; one more is told to come back. */
-  connections: number
-  /** The same for one principal, where its limits count. */
-  connectionsPerPrincipal: number
-  /** The same for one client address, where it is known. */
-  connectionsPerAddress: number
-  /** Drafts accepted and not yet durable, and their bytes. */
-  pendingEvents: number
-  pendingBytes: number
+export interface HubLimits extends SubscriptionLimits, AdmissionLimits, ConnectionLimits {
   /** Bytes of recent events kept in memory. */
   tailBytes: number
-  /** What `retry:` says, before jitter. */
-  retryMs: number
 }
 
 export interface HubOptions {
@@ -65,8 +54,6 @@ export interface SubscribeRequest extends Pick<Reader, 'principal' | 'address'> 
 const SWEEP_MS = 1000
 /** Of base 36: a thousand streams a second for two years. */
 const ID_DIGITS = 7
-/** What a client is told that is not to come back by itself. */
-const LONG_RETRY_MS = 5 * 60_000
 
 /**
  * Publish and fan-out in one process.
@@ -78,6 +65,8 @@ const LONG_RETRY_MS = 5 * 60_000
 export class Hub {
   readonly log: EventLog
   readonly metrics: HubMetrics
+  /** Whether something new may begin. */
+  readonly admission: Admission
   /** An offset in its wire form; a field, so that ten thousand streams share one function. */
   readonly cursor: (offset: number) => string
   readonly #clock: Clock
@@ -93,8 +82,6 @@ export class Hub {
   readonly #undo: (() => void)[]
   #sequence = 0
   #sweeping = false
-  #state: 'ready' | 'draining' | 'failed' = 'ready'
-  #departure: Departure | undefined
 
   /** Fills the tail from the log: the commonest replay is the one after a restart. */
   static async open(options: HubOptions): Promise<Hub> {
@@ -116,6 +103,7 @@ export class Hub {
     this.#closed = closed
     this.#tail = tail
     this.#readers = new Readers(limits, clock)
+    this.admission = new Admission({ log, clock, limits, readers: this.#readers })
     this.#catchUp = new CatchUp(log, tail, clock, this.metrics)
     this.#fanOut = new FanOut(clock, this.metrics.deliveryDelay, log.head)
     this.#host = {
@@ -125,7 +113,7 @@ export class Hub {
       catchUp: (subscription, after) =>
         void this.#catchUp.step(subscription, after).catch((error) => this.#fail(subscription, error)),
       cursor: this.cursor,
-      retryMs: (reason) => this.retryMs(reason),
+      retryMs: (reason) => this.admission.retryMs(reason),
       changed: (subscription, to) => this.#changed(subscription, to),
     }
     this.#undo = [
@@ -142,7 +130,7 @@ export class Hub {
         if (removal.erased) for (const subscription of this.#readers) subscription.forget(removal)
       }),
       log.onFailure(() => {
-        this.#state = 'failed'
+        this.admission.fail()
         void this.#closeAll('log-failed')
       }),
       everyOnTime(clock, SWEEP_MS, {
@@ -150,14 +138,6 @@ export class Hub {
         late: (seconds) => this.metrics.loopLag.observe(seconds),
       }),
     ]
-  }
-
-  get ready(): boolean {
-    return this.#state === 'ready'
-  }
-
-  get state(): 'ready' | 'draining' | 'failed' {
-    return this.#state
   }
 
   get connections(): number {
@@ -187,43 +167,13 @@ export class Hub {
   }
 
   /**
-   * Whether a publish body of `bytes` may be read now: asked before it is.
-   * @throws HubError `overloaded`, `draining`, `log-failed`
-   */
-  admit(bytes: number): void {
-    this.#requireOpen()
-    const waiting = this.log.pressure
-    // A body larger than all the room is let in when it is alone: its own limit is checked where it is read.
-    const tooMuch = waiting.bytes > 0 && waiting.bytes + bytes > this.#limits.pendingBytes
-    if (tooMuch || waiting.events >= this.#limits.pendingEvents) {
-      throw new HubError('overloaded', 'More is being published than the disk takes; try again in a moment.', {
-        retryAfterMs: 1000,
-      })
-    }
-  }
-
-  /**
    * The one way in for every event. Resolves when they are durable and have been offered to every live reader.
    * @throws as `EventLog.append` and the check
    */
   async publish(drafts: readonly Draft[]): Promise<Receipt[]> {
-    this.#requireOpen()
+    this.admission.requireOpen()
     this.#check?.(drafts)
     return this.log.append(drafts)
-  }
-
-  /** Why a new stream would be refused for now. A browser's EventSource must be told so inside a 200 (DESIGN 5, 7). */
-  refusal({ principal, address }: Pick<Reader, 'principal' | 'address'>): CloseReason | undefined {
-    if (this.#state === 'failed') return 'log-failed'
-    if (this.#state === 'draining') return 'draining'
-    return this.#readers.connections.refusal(principal, address)
-  }
-
-  /** For those to whom `refusal` is an error. @throws HubError `overloaded`, which says the limit, `draining`, `log-failed` */
-  requireRoom(reader: Pick<Reader, 'principal' | 'address'>): void {
-    this.#requireOpen()
-    const refusal = this.#readers.connections.refusal(reader.principal, reader.address)
-    if (refusal) throw noRoom(refusal, this.retryMs(refusal))
   }
 
   /**
@@ -232,7 +182,7 @@ export class Hub {
    * @throws HubError `overloaded`, `draining`, `log-failed`
    */
   occupy(reader: Occupant['reader'], stream: OccupantStream): (reason: CloseReason) => void {
-    this.requireRoom(reader)
+    this.admission.requireRoom(reader)
     const occupant = { id: this.#nextId(), reader, openedAt: this.#clock.monotonic(), stream }
     this.#readers.addOccupant(occupant)
     return (reason) => {
@@ -277,27 +227,11 @@ export class Hub {
     }
   }
 
-  /** How long a client that is told to come back should wait, in milliseconds; never the same for two of them. */
-  retryMs(reason: CloseReason): number {
-    const { delay } = closeReasons[reason]
-    if (delay === 'long') return Math.round(LONG_RETRY_MS * (1 + this.#clock.random() / 5))
-    const base = this.#limits.retryMs * (0.5 + this.#clock.random())
-    if (delay === 'short') return Math.round(base)
-    // Many at once come back over as many milliseconds as there are, at a thousand a second.
-    return Math.round(base + (this.#departure?.delayMs() ?? this.#clock.random() * this.#readers.size))
-  }
-
-  /** No more publishes or new streams; `ready` turns false so that a balancer sends them elsewhere. */
-  refuseNew(): void {
-    if (this.#state === 'ready') this.#state = 'draining'
-  }
-
   /** No more publishes or new streams; every stream is told and ended, many of them over up to `withinMs`. Resolves when all have been told. */
   async drain(withinMs = 0): Promise<void> {
-    this.refuseNew()
-    const reason = this.#state === 'failed' ? 'log-failed' : 'shutdown'
-    this.#departure = new Departure(this.#clock, this.#readers.size, withinMs)
-    await this.#departure.each([...this.#readers], (subscription) => subscription.close(reason))
+    const departure = this.admission.depart(withinMs)
+    const reason = this.admission.state === 'failed' ? 'log-failed' : 'shutdown'
+    await departure.each([...this.#readers], (subscription) => subscription.close(reason))
   }
 
   /** Releases what the hub registered. The log is its owner's to close. */
@@ -329,17 +263,6 @@ export class Hub {
     const left = principal.expires === undefined ? Number.POSITIVE_INFINITY : principal.expires - this.#clock.now()
     const endReason = left < age ? 'credential-expired' : 'max-age'
     return { endsAt: this.#clock.monotonic() + Math.min(age, left), endReason }
-  }
-
-  #requireOpen(): void {
-    if (this.#state === 'draining') {
-      throw new HubError('draining', 'The hub is stopping; try again in a moment.', { retryAfterMs: 2000 })
-    }
-    if (this.#state === 'failed') {
-      throw new HubError('log-failed', 'The event log failed and the hub is stopping; see its log.', {
-        retryAfterMs: 5000,
-      })
-    }
   }
 
   #changed(subscription: Subscription, to: SubscriptionState): void {

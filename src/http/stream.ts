@@ -92,13 +92,13 @@ class Streams {
     if (visitor.unavailable) return this.#refused(format, 'issuer-unavailable', asked, visitor)
     const { filter, start } = narrowed(query, visitor)
     const reader = { principal: visitor.principal, address: gate.addressOf(request, server) }
-    const refusal = hub.refusal(reader)
+    const refusal = hub.admission.refusal(reader)
     if (refusal) return this.#refused(format, refusal, asked, visitor)
     const headers = streamHeaders(format, set)
     const subscription = hub.subscribe({ filter, start, kind: query.kind, ...reader })
     idleTimeout.begin(server, request)
     new StreamSocket(subscription, request, server)
-    const body = new Stream(subscription, format, this.#facts, hub.retryMs('max-age'))
+    const body = new Stream(subscription, format, this.#facts, hub.admission.retryMs('max-age'))
     return new Response(body as unknown as BodyInit, { headers })
   }
 
@@ -114,7 +114,7 @@ class Streams {
       request: id,
     })
     hub.metrics.streamRefusals.add(reason)
-    const retryMs = hub.retryMs(reason)
+    const retryMs = hub.admission.retryMs(reason)
     const owner = { id: '', filter: { patterns: [], types: [], key: '' }, principalId: '', heartbeatMs: 0 }
     const closing = format.control({ kind: 'closing', reason, reconnect: true, retryMs }, owner, this.#facts)
     return new Response(format.hello(retryMs) + closing, {

@@ -20,29 +20,31 @@ describe('streams above a limit are refused, the new one and not the oldest', ()
   ] as const)('%s', async (_, limits, reason) => {
     const { hub, close } = await memoryHub(limits)
     const alice = { principal: principal('key:alice'), address: '192.0.2.1' }
-    expect(hub.refusal(alice)).toBeUndefined()
+    expect(hub.admission.refusal(alice)).toBeUndefined()
     const first = hub.subscribe({ ...everything, ...alice })
     hub.subscribe({ ...everything, ...alice })
-    expect(hub.refusal(alice)).toBe(reason)
+    expect(hub.admission.refusal(alice)).toBe(reason)
     expect(first.closeReason).toBeUndefined()
     first.close('client-gone')
-    expect(hub.refusal(alice)).toBeUndefined()
+    expect(hub.admission.refusal(alice)).toBeUndefined()
     await close()
   })
 
   test('one principal’s streams are no other’s, and an address’s are no other’s', async () => {
     const { hub, close } = await memoryHub({ connectionsPerPrincipal: 1, connectionsPerAddress: 1 })
     hub.subscribe({ ...everything, principal: principal('key:alice'), address: '192.0.2.1' })
-    expect(hub.refusal({ principal: principal('key:alice'), address: '192.0.2.2' })).toBe('too-many-of-principal')
-    expect(hub.refusal({ principal: principal('key:bob'), address: '192.0.2.1' })).toBe('too-many-of-address')
-    expect(hub.refusal({ principal: principal('key:bob'), address: '192.0.2.2' })).toBeUndefined()
+    expect(hub.admission.refusal({ principal: principal('key:alice'), address: '192.0.2.2' })).toBe(
+      'too-many-of-principal',
+    )
+    expect(hub.admission.refusal({ principal: principal('key:bob'), address: '192.0.2.1' })).toBe('too-many-of-address')
+    expect(hub.admission.refusal({ principal: principal('key:bob'), address: '192.0.2.2' })).toBeUndefined()
     await close()
   })
 
   test('neither counts for local people, who are many, and for addresses nobody knows', async () => {
     const { hub, close } = await memoryHub({ connectionsPerPrincipal: 1, connectionsPerAddress: 1 })
     for (let count = 0; count < 3; count++) hub.subscribe({ ...everything, principal: LOCAL, address: '' })
-    expect(hub.refusal({ principal: LOCAL, address: '' })).toBeUndefined()
+    expect(hub.admission.refusal({ principal: LOCAL, address: '' })).toBeUndefined()
     await close()
   })
 })
@@ -52,20 +54,20 @@ describe('a stream that is no subscription takes a place all the same', () => {
     const { hub, close } = await memoryHub({ connectionsPerPrincipal: 1 })
     const alice = { principal: principal('key:alice'), address: '' }
     const leave = hub.occupy(alice, stream)
-    expect(hub.refusal(alice)).toBe('too-many-of-principal')
+    expect(hub.admission.refusal(alice)).toBe('too-many-of-principal')
     expect(() => hub.occupy(alice, stream)).toThrow(expect.objectContaining({ code: 'overloaded' }))
     leave('client-gone')
     leave('client-gone')
-    expect(hub.refusal(alice)).toBeUndefined()
+    expect(hub.admission.refusal(alice)).toBeUndefined()
     hub.subscribe({ ...everything, ...alice })
     // Giving back twice has not made room for two.
-    expect(hub.refusal(alice)).toBe('too-many-of-principal')
+    expect(hub.admission.refusal(alice)).toBe('too-many-of-principal')
     await close()
   })
 
   test('a hub that drains has none', async () => {
     const { hub, close } = await memoryHub()
-    hub.refuseNew()
+    hub.admission.refuseNew()
     const alice = { principal: principal('key:alice'), address: '' }
     expect(() => hub.occupy(alice, stream)).toThrow(expect.objectContaining({ code: 'draining' }))
     await close()

@@ -126,7 +126,7 @@ test('many streams that end at once are told in turns, and to come back at diffe
     hub.subscribe({ filter: parseFilter([], []), start: undefined, ...by }),
   )
   // A thousand a second: each of them waits up to as many milliseconds longer as there are streams.
-  expect(hub.retryMs('grants-changed') - hub.retryMs('max-age')).toBe(600)
+  expect(hub.admission.retryMs('grants-changed') - hub.admission.retryMs('max-age')).toBe(600)
   const before = clock.turns
   await hub.reconsider(() => 'grants-changed')
   expect(clock.turns - before).toBeGreaterThanOrEqual(2)

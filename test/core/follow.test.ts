@@ -26,7 +26,7 @@ test('what the hub follows for itself is no connection: no cap counts it, and ca
   expect(follower.state).not.toBe('closed')
   follower.close('client-gone')
   expect(hub.connections).toBe(1)
-  expect(hub.refusal({ principal: LOCAL, address: '' })).toBe('too-many-connections')
+  expect(hub.admission.refusal({ principal: LOCAL, address: '' })).toBe('too-many-connections')
   await close()
 })
 

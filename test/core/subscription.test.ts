@@ -212,12 +212,12 @@ test('the pages with which readers of many filters caught up are not kept when t
 
 test('more waiting drafts than the limit, by number alone, refuse a body before it is read', async () => {
   const { hub, close } = await memoryHub({ pendingEvents: 2 })
-  hub.admit(8 << 20)
+  hub.admission.admit(8 << 20)
   const publishing = hub.publish([draft('a', '1'), draft('a', '2')])
   await Promise.resolve()
-  expect(() => hub.admit(1)).toThrow(expect.objectContaining({ code: 'overloaded', retryAfterMs: 1_000 }))
+  expect(() => hub.admission.admit(1)).toThrow(expect.objectContaining({ code: 'overloaded', retryAfterMs: 1_000 }))
   await publishing
-  hub.admit(1)
+  hub.admission.admit(1)
   await close()
 })
 

@@ -26,7 +26,7 @@ describe.each([
       expect((await fuzzHttp(target, RUNS)).runs).toBeGreaterThanOrEqual(RUNS)
       // And it still works.
       expect((await target.served.fetch('/livez')).status).toBe(200)
-      expect(target.served.hub.ready).toBe(true)
+      expect(target.served.hub.admission.ready).toBe(true)
       await target.sessions.end()
     } finally {
       await target.served.close()

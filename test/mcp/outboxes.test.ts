@@ -14,7 +14,7 @@ test('a stream for a client that has gone already ends at once, and keeps no pla
   const exchange = { ...byLocal, request, body: undefined, cut: () => {} }
   expect(outboxes.open(exchange, true, (reason) => reasons.push(reason)).open).toBe(false)
   expect(reasons).toEqual(['client-gone'])
-  expect([outboxes.size, hub.refusal(byLocal)]).toEqual([0, undefined])
+  expect([outboxes.size, hub.admission.refusal(byLocal)]).toEqual([0, undefined])
   outboxes.close()
   await close()
 })

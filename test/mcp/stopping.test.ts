@@ -22,7 +22,7 @@ const PROGRESS = { progressToken: 'p' }
 
 /** As a process that is told to stop does it. */
 async function stop(): Promise<void> {
-  served.hub.refuseNew()
+  served.hub.admission.refuseNew()
   await served.hub.drain()
   await served.mcp.drain()
 }

@@ -22,7 +22,7 @@ import { idOf, rawAddress } from './raw.ts'
 import { publicationFromUntyped } from './untyped.ts'
 
 export interface PublishOptions {
-  hub: Pick<Hub, 'admit' | 'publish' | 'metrics'>
+  hub: Pick<Hub, 'admission' | 'publish' | 'metrics'>
   gate: Gate
   rate: PublishRate
   bodies: ByteRoom
@@ -99,7 +99,7 @@ async function publishBody(
   const { request, visitor } = publisher
   rate.require(visitor.principal)
   const holding = bodies.holding(visitor.principal)
-  const admit = (bytes: number): void => hub.admit(bytes)
+  const admit = (bytes: number): void => hub.admission.admit(bytes)
   const body = await readBody(request, { limit, media, timeoutMs: bodyTimeoutMs, holding, admit })
   publisher.arrivedAt = performance.now()
   let publication: Publication

@@ -12,7 +12,7 @@ import type { Told } from './told.ts'
 
 /** What all feeds of a hub share. */
 export interface FeedHost {
-  readonly hub: Pick<Hub, 'subscribe' | 'cursor' | 'log' | 'state'>
+  readonly hub: Pick<Hub, 'admission' | 'subscribe' | 'cursor' | 'log'>
   readonly clock: Pick<Clock, 'monotonic'>
 }
 
@@ -151,7 +151,7 @@ export class EventFeed {
 
   #close(said: CloseReason, told: Told[]): void {
     const reason = said === 'max-age' && this.#closing !== undefined ? this.#closing : said
-    if (reason === 'max-age' && this.#host.hub.state === 'ready') {
+    if (reason === 'max-age' && this.#host.hub.admission.state === 'ready') {
       this.#subscription = this.#subscribe(startAt(this.#host.hub.cursor(this.#subscription.position)))
       return
     }

@@ -148,11 +148,11 @@ export class McpEvents {
 
   #requireRoom(caller: Caller): void {
     const { hub, places } = this.#options
-    const refusal = hub.refusal(caller)
+    const refusal = hub.admission.refusal(caller)
     if (!refusal) return
     const exceeded = exceededBy(refusal, places)
     if (exceeded) throw new EventsError('ResourceExhausted', exceeded)
-    throw closeRefusal(refusal, hub.retryMs(refusal))
+    throw closeRefusal(refusal, hub.admission.retryMs(refusal))
   }
 }
 

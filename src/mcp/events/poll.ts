@@ -14,7 +14,7 @@ import type { PollParams } from './params.ts'
 import type { Selection } from './selection.ts'
 
 export interface PollHost {
-  readonly hub: Pick<Hub, 'history' | 'subscribe' | 'refusal' | 'retryMs' | 'cursor' | 'log'>
+  readonly hub: Pick<Hub, 'admission' | 'history' | 'subscribe' | 'cursor' | 'log'>
   readonly clock: Pick<Clock, 'now' | 'random' | 'every'>
   readonly reading: (principal: Principal) => Reading
 }
@@ -104,7 +104,7 @@ async function waited(
   { from, waitMs }: { from: string; waitMs: number },
 ): Promise<void> {
   // It may wait, it need not: where there is no place, or the hub stops, the answer is what is there now.
-  if (hub.refusal(caller)) return
+  if (hub.admission.refusal(caller)) return
   const { principal, address } = caller
   const subscription = hub.subscribe({ filter: selection.filter, start: startAt(from), principal, address })
   const giveUp = (): void => subscription.close('client-gone')
@@ -117,7 +117,7 @@ async function waited(
     for (;;) {
       const { events, gap } = await arrival(subscription)
       const { closeReason } = subscription
-      if (closeReason && FORBIDDEN.has(closeReason)) throw closeRefusal(closeReason, hub.retryMs(closeReason))
+      if (closeReason && FORBIDDEN.has(closeReason)) throw closeRefusal(closeReason, hub.admission.retryMs(closeReason))
       if (gap || closeReason !== undefined || events.some((event) => selection.of(event))) return
     }
   } finally {

@@ -127,7 +127,7 @@ export class ResourceWatch implements Watch, Waiter {
         `Narrowed to what this credential may read, these are more than ${MAX_NARROWED_PATTERNS} patterns; subscribe to fewer.`,
       )
     }
-    if (!this.#subscription) this.#host.hub.requireRoom(this.#caller)
+    if (!this.#subscription) this.#host.hub.admission.requireRoom(this.#caller)
   }
 
   /** Has a subscription that matches the URIs as they are now, from where the one before stood. */
@@ -156,7 +156,7 @@ export class ResourceWatch implements Watch, Waiter {
   }
 
   #over(subscription: Subscription, reason: CloseReason): void {
-    const { state } = this.#host.hub
+    const { state } = this.#host.hub.admission
     if (reason !== 'max-age') this.end(reason)
     else if (state === 'ready') this.#follow()
     // One opened now would be missed by the round that tells all.

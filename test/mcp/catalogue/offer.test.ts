@@ -192,6 +192,6 @@ test('hub_status says what one may do and nothing of what is there', async () =>
   await (await served.client()).callTool({ name: 'publish_event', arguments: { topic: 'secret', data: 1 } })
   const status = structured(await client.callTool({ name: 'hub_status' }))
   expect([status.cursor, status.oldestCursor]).toEqual([served.hub.cursor(1), served.hub.cursor(1)])
-  served.hub.refuseNew()
+  served.hub.admission.refuseNew()
   expect(structured(await client.callTool({ name: 'hub_status' })).state).toBe('draining')
 })

@@ -70,7 +70,7 @@ describe('publish_event', () => {
     const refused = client.callTool(publish({ topic: 'a', data: 1 }))
     expect(refusalText((await refused) as never)).toContain('[overloaded]')
     await waiting
-    served.hub.refuseNew()
+    served.hub.admission.refuseNew()
     expect(refusalText((await client.callTool(publish({ topic: 'a', data: 1 }))) as never)).toContain('[draining]')
   })
 })

@@ -119,7 +119,7 @@ describe('subscriptions/listen', () => {
       expect([id, error.code]).toEqual(['r', -32000])
     }
     for (const stream of streams) stream.drop()
-    await until('the places to be free', () => hub.connections === 0 && hub.refusal(byLocal) === undefined)
+    await until('the places to be free', () => hub.connections === 0 && hub.admission.refusal(byLocal) === undefined)
     const again = [await served.listen([of('a')]), await served.listen([of('a')])]
     await Promise.all(again.map((stream) => stream.acknowledged()))
     expect(hub.connections).toBe(2)

@@ -154,7 +154,7 @@ describe('a watch', () => {
     expect(refusal.retryAfterMs).toBeGreaterThan(0)
     // One that has its place goes on.
     watches[0]!.add('b', eventsOf('b'))
-    served.hub.refuseNew()
+    served.hub.admission.refuseNew()
     expect(refusedWith(() => served.watch().watch.add('a', eventsOf('a'))).code).toBe('draining')
   })
 
@@ -318,7 +318,7 @@ describe('a watch ends', () => {
     const old = served.watch()
     watch.add('a', eventsOf('a'))
     old.watch.add('a', eventsOf('a'))
-    served.hub.refuseNew()
+    served.hub.admission.refuseNew()
     await served.pass(1000)
     served.clock.pass(3_600_000)
     await served.clock.yield()

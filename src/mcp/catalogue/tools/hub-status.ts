@@ -5,7 +5,7 @@ import type { Tool } from '../catalogue.ts'
 import { defineTool } from '../tool.ts'
 
 export interface HubStatusOptions {
-  hub: Pick<Hub, 'log' | 'state'>
+  hub: Pick<Hub, 'admission' | 'log'>
   mode: () => 'open' | 'credentials'
   name: string
   version: string
@@ -54,7 +54,7 @@ export function hubStatus({ hub, mode, name, version }: HubStatusOptions): Tool 
         structured: {
           name,
           version,
-          state: hub.state,
+          state: hub.admission.state,
           mode: mode(),
           principal: principal.id,
           grants: grantsDocument(principal.grants),

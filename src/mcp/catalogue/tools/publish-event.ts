@@ -11,7 +11,7 @@ import type { Tool } from '../catalogue.ts'
 import { defineTool } from '../tool.ts'
 
 export interface PublishEventOptions {
-  hub: Pick<Hub, 'admit' | 'publish'>
+  hub: Pick<Hub, 'admission' | 'publish'>
   rate: Pick<PublishRate, 'require' | 'take'>
 }
 
@@ -61,7 +61,7 @@ export function publishEvent({ hub, rate }: PublishEventOptions): Tool {
       requirePublish(principal.grants, event.topic)
       rate.require(principal)
       // What it weighs shows when the draft is made, which is the work that is saved here.
-      hub.admit(MAX_DATA_BYTES)
+      hub.admission.admit(MAX_DATA_BYTES)
       const draft = draftFrom(event)
       // The message around it may nest deeper than data may.
       if (!draft.isText) requireJsonDepth(draft.data, MAX_JSON_DEPTH, '/data')

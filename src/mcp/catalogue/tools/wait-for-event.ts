@@ -16,7 +16,7 @@ import { shownEvent } from '../shown-event.ts'
 import { defineTool } from '../tool.ts'
 
 export interface WaitForEventOptions {
-  hub: Pick<Hub, 'refusal' | 'retryMs' | 'subscribe' | 'cursor'>
+  hub: Pick<Hub, 'admission' | 'subscribe' | 'cursor'>
   clock: Pick<Clock, 'every' | 'monotonic'>
 }
 
@@ -69,15 +69,15 @@ export function waitForEvent({ hub, clock }: WaitForEventOptions): Tool {
       const { principal, address } = asking
       const filter = readable({ topics, types }, principal.grants)
       const start = waitStart(since)
-      const refusal = hub.refusal(asking)
-      if (refusal) throw closeRefusal(refusal, hub.retryMs(refusal), start && since)
+      const refusal = hub.admission.refusal(asking)
+      if (refusal) throw closeRefusal(refusal, hub.admission.retryMs(refusal), start && since)
       const seconds = Math.min(wanted, asking.progress ? MOST_SECONDS_WITH_PROGRESS : MOST_SECONDS)
       const subscription = hub.subscribe({ filter, start, principal, address })
       const { arrived, timedOut } = await awaited(subscription, { asking, seconds }, clock)
       const reason = subscription.closeReason
       const { events, gap } = arrived
       if (events.length === 0 && !gap && reason !== undefined && !OWN_ENDS.has(reason)) {
-        throw closeRefusal(reason, hub.retryMs(reason), hub.cursor(subscription.position))
+        throw closeRefusal(reason, hub.admission.retryMs(reason), hub.cursor(subscription.position))
       }
       // Closed after the reason was looked at: it would hide who closed it.
       subscription.close('done')
