@@ -1,5 +1,6 @@
 import { MAX_BODY_BYTES } from '../http/body.ts'
 import { CommandFailure } from './failure.ts'
+import { isNotUtf8, LineDecoder, notUtf8 } from './line-decoder.ts'
 
 /** Above any line that could be published. */
 const MAX_LINE_BYTES = MAX_BODY_BYTES
@@ -15,7 +16,7 @@ export interface Line {
  * back until there is a full batch. @throws CommandFailure on a line above 8 MiB and on bytes that are not UTF-8.
  */
 export async function* readLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<readonly Line[]> {
-  const decoder = new TextDecoder('utf-8', { fatal: true })
+  const decoder = new LineDecoder()
   let rest = ''
   let number = 0
   const split = (text: string): Line[] => {
@@ -26,7 +27,7 @@ export async function* readLines(stream: ReadableStream<Uint8Array>): AsyncGener
       .filter((line) => line.text.trim() !== '')
   }
   for await (const chunk of stream) {
-    const lines = split(decode(decoder, chunk, number))
+    const lines = split(decoder.decode(chunk, number))
     if (rest.length > MAX_LINE_BYTES) {
       throw new CommandFailure(
         `Line ${number + 1} is longer than 8 MiB; the data of an event has at most 252 KiB.`,
@@ -35,7 +36,7 @@ export async function* readLines(stream: ReadableStream<Uint8Array>): AsyncGener
     }
     if (lines.length > 0) yield lines
   }
-  const last = split(`${decode(decoder, undefined, number)}\n`)
+  const last = split(`${decoder.decode(undefined, number)}\n`)
   if (last.length > 0) yield last
 }
 
@@ -43,28 +44,18 @@ export async function* readLines(stream: ReadableStream<Uint8Array>): AsyncGener
 export async function readText(stream: ReadableStream<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let text = ''
-  for await (const chunk of stream) {
-    text += decode(decoder, chunk, 0)
-    if (text.length > MAX_LINE_BYTES) {
-      throw new CommandFailure(
-        'The data on stdin is longer than 8 MiB; that of an event has at most 252 KiB.',
-        'mcp-sse publish TOPIC - --lines',
-      )
-    }
-  }
-  return (text + decode(decoder, undefined, 0)).replace(/\r?\n$/, '')
-}
-
-function decode(decoder: TextDecoder, chunk: Uint8Array | undefined, line: number): string {
   try {
-    return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode()
+    for await (const chunk of stream) {
+      text += decoder.decode(chunk, { stream: true })
+      if (text.length > MAX_LINE_BYTES) {
+        throw new CommandFailure(
+          'The data on stdin is longer than 8 MiB; that of an event has at most 252 KiB.',
+          'mcp-sse publish TOPIC - --lines',
+        )
+      }
+    }
+    return (text + decoder.decode()).replace(/\r?\n$/, '')
   } catch (error) {
-    const place = line > 0 ? ` after line ${line}` : ''
-    throw new CommandFailure(
-      `stdin is not UTF-8 text${place}.`,
-      'base64 < file | mcp-sse publish TOPIC -',
-      undefined,
-      error,
-    )
+    throw isNotUtf8(error) ? notUtf8('', error) : error
   }
 }

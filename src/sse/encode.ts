@@ -1,6 +1,7 @@
 import type { EncodeEvents } from '../core/batch.ts'
 import { eventCursor, eventJson, type StoredEvent } from '../core/event.ts'
 import { DEFAULT_TYPE } from '../core/event-type.ts'
+import { oneLine } from '../core/one-line.ts'
 
 /**
  * Event → frame, pure (docs/wire.md section 2; WHATWG HTML, "Server-sent events", 9.2.5 and 9.2.6). No input can forge a
@@ -30,11 +31,6 @@ export function envelopeFrame(event: StoredEvent): string {
 
 export function eventLine(event: StoredEvent): string {
   return `${oneLine(eventJson(event))}\n`
-}
-
-/** A JSON text on one line: raw line breaks in it are white space between tokens, so a space says the same. */
-export function oneLine(json: string): string {
-  return json.replace(/[\r\n]+/g, ' ')
 }
 
 /** A control event (docs/wire.md section 4). `id` only where it is this stream's own position. */

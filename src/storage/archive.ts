@@ -2,5 +2,6 @@
 export { type BackupOptions, backUp } from './archive/backup.ts'
 export { type ExportEnd, exportEvents } from './archive/export.ts'
 export { type Imported, type ImportedEvent, importEvents } from './archive/import.ts'
+export { UnsettledImport } from './archive/last-step.ts'
 export type { Manifest } from './archive/manifest.ts'
 export { type Restored, restore } from './archive/restore.ts'

@@ -187,6 +187,9 @@ test('export and import carry a log to another hub: the same topics, types, time
   expect(back.split('\n').slice(0, 5).map(without)).toEqual(running.trimEnd().split('\n').map(without))
   // A line break between tokens is a space in a line.
   expect(running).toContain('"data":{"n": 12345678901234567890.10,  "s": "é"}}\n')
+  // Where it is from, all of it is there already.
+  await server.kill('SIGTERM')
+  expect(await done(server, 'import', file)).toMatchObject({ events: 0, duplicates: 5 })
 })
 
 test('a hub that runs is told of, and what is wrong names what to type', async () => {

@@ -8,12 +8,14 @@ export interface CommandOptions {
   cwd: string
   env?: Record<string, string>
   stdin?: string | ReadableStream<Uint8Array>
+  /** A command that runs the one that follows it. */
+  through?: readonly string[]
 }
 
 /** `mcp-sse …` from source as its own process, with an environment of its own. */
-export function startCommand(args: readonly string[], { cwd, env = {}, stdin = '' }: CommandOptions) {
+export function startCommand(args: readonly string[], { cwd, env = {}, stdin = '', through = [] }: CommandOptions) {
   registerSecretsOf(env, args)
-  const child = Bun.spawn([process.execPath, 'run', ENTRY, ...args], {
+  const child = Bun.spawn([...through, process.execPath, 'run', ENTRY, ...args], {
     cwd,
     env: { PATH: process.env.PATH ?? '', HOME: cwd, ...env },
     stdin: typeof stdin === 'string' ? new Blob([stdin]) : stdin,

@@ -3,6 +3,7 @@ import { backUp } from '../../storage/archive.ts'
 import { DONE } from '../exit.ts'
 import type { Configure } from '../verb.ts'
 import { addDataFlags, configOf, counted, hinted, mebibytes, SECRET_FILES, seconds } from './data-directory.ts'
+import { reachably } from './reachable.ts'
 
 interface BackupOptions {
   eventsOnly?: true
@@ -12,7 +13,8 @@ interface BackupOptions {
 
 const HELP = `
 The backup is a directory for its owner only, complete and verified, or not there. It holds secrets (the key of tickets,
-the secrets of webhooks), but not the configuration. Run it as the user of the hub, or as root.
+the secrets of webhooks), but not the configuration. Run it as the user of the hub, or as root: then to a directory that
+only root may change.
 
 Examples:
   mcp-sse log backup "/var/backups/mcp-sse-$(date +%F)"
@@ -28,12 +30,13 @@ export const configureLogBackup: Configure = (command, io, finish) => {
     .addHelpText('after', HELP)
   command.action(async (to: string, { eventsOnly, force, json }: BackupOptions) => {
     const { dataDir } = configOf(command, io)
+    const code = await reachably(dataDir, io)
+    if (code !== undefined) return finish(code)
     const began = performance.now()
     const path = resolve(io.cwd, to)
     const hints = {
       'not-found': 'mcp-sse log backup DIRECTORY --data-dir <where the hub keeps its events>',
       'invalid-arguments': 'mcp-sse log backup <a directory that is not there yet>',
-      'log-locked': 'mcp-sse log backup <another directory>',
       'log-unwritable': 'mcp-sse log backup <a directory below one of yours>',
       'log-corrupt': 'mcp-sse log restore <an earlier backup> --replace',
       'log-newer': 'mcp-sse version',
@@ -41,6 +44,8 @@ export const configureLogBackup: Configure = (command, io, finish) => {
       'log-closed': 'mcp-sse log backup DIRECTORY',
       'disk-full': 'mcp-sse log backup <a directory on a disk with more room>',
     }
+    const interrupted = new AbortController()
+    const deaf = io.onSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], () => interrupted.abort())
     const manifest = await hinted(hints, () =>
       backUp({
         directory: dataDir,
@@ -49,9 +54,9 @@ export const configureLogBackup: Configure = (command, io, finish) => {
         eventsOnly: eventsOnly === true,
         replace: force === true,
         now: new Date(),
-        interrupted: io.untilInterrupted(),
+        interrupted: interrupted.signal,
       }),
-    )
+    ).finally(deaf)
     const { events, cursor, files } = manifest
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
     const took = seconds(began)

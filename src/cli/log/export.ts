@@ -1,4 +1,3 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseCursor } from '../../core/cursor.ts'
 import { parseDuration } from '../../core/duration.ts'
@@ -10,6 +9,8 @@ import { DONE } from '../exit.ts'
 import { usageFailure } from '../failure.ts'
 import type { Configure } from '../verb.ts'
 import { addDataFlags, configOf, counted, hinted, seconds } from './data-directory.ts'
+import { outputFailure } from './output-failure.ts'
+import { writeOutput } from './output-file.ts'
 
 interface ExportOptions {
   type?: string[]
@@ -21,7 +22,8 @@ interface ExportOptions {
 
 const HELP = `
 A line an event, in log order: {"id", "cursor", "topic", "type", "time", "data"}, the data with the text it was published
-with. It ends with the newest event there was when it began. Run it as the user of the hub, or as root.
+with; a line break between two tokens of it is a space. It ends with the newest event there was when it began. Run it as
+the user of the hub, or as root.
 
 Examples:
   mcp-sse log export > events.ndjson
@@ -35,7 +37,10 @@ export const configureLogExport: Configure = (command, io, finish) => {
     .option('-t, --type <type...>', 'only events of these types (order.* for a prefix)')
     .option('--since <start>', 'after this cursor; received at this time or later; a duration back from now')
     .option('--until <end>', 'up to this cursor; received before this time; a duration back from now')
-    .option('-o, --output <file>', 'write this file, whole or not at all, for its owner only')
+    .option(
+      '-o, --output <file>',
+      'write this file, whole or not at all, for its owner only; or into a FIFO or a device',
+    )
     .option('--json', 'with -o: print what was written as JSON; without, events are JSON anyway')
     .addHelpText('after', HELP)
   command.action(async (patterns: string[], options: ExportOptions) => {
@@ -51,6 +56,7 @@ export const configureLogExport: Configure = (command, io, finish) => {
       'log-corrupt': 'mcp-sse log restore <a backup> --replace',
       'log-newer': 'mcp-sse version',
       'log-failed': 'mcp-sse serve',
+      'log-closed': 'mcp-sse log export -o FILE',
     }
     const began = performance.now()
     const lines = function* (): Generator<string> {
@@ -60,13 +66,14 @@ export const configureLogExport: Configure = (command, io, finish) => {
       }
     }
     let written = 0
+    const file = options.output === undefined ? undefined : resolve(io.cwd, options.output)
     await hinted(hints, async () => {
-      if (options.output !== undefined) return writeFile(resolve(io.cwd, options.output), lines())
+      if (file !== undefined) return writeOutput(file, lines(), () => io.untilInterrupted())
       for (const text of lines()) await io.stdout.write(text)
+    }).catch((error) => {
+      throw outputFailure(error, file)
     })
-    if (options.output !== undefined) {
-      await io.stdout.write(summary({ file: resolve(io.cwd, options.output), events: written }, began, options))
-    }
+    if (file !== undefined) await io.stdout.write(summary({ file, events: written }, began, options))
     finish(DONE)
   })
 }
@@ -87,24 +94,4 @@ function endOf(flag: string, text: string | undefined, now: number): ExportEnd |
     `${flag} is a cursor, a time such as 2026-11-22T12:00:00Z, or a duration such as 24h.`,
     `mcp-sse log export ${flag} 24h`,
   )
-}
-
-function writeFile(path: string, lines: Iterable<string>): void {
-  const unfinished = `${path}.unfinished`
-  // What one that was cut off has left; never through a link that somebody put there.
-  rmSync(unfinished, { force: true })
-  const file = openSync(unfinished, 'wx', 0o600)
-  try {
-    for (const text of lines) {
-      const bytes = Buffer.from(text)
-      for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
-    }
-    fsyncSync(file)
-    renameSync(unfinished, path)
-  } catch (error) {
-    rmSync(unfinished, { force: true })
-    throw error
-  } finally {
-    closeSync(file)
-  }
 }

@@ -1,15 +1,16 @@
-import { existsSync, statSync } from 'node:fs'
+import { accessSync, constants, type Stats, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Config } from '../../config/config.ts'
-import { type Imported, type ImportedEvent, importEvents } from '../../storage/archive.ts'
-import { DONE } from '../exit.ts'
-import { CommandFailure, failureOf, usageFailure } from '../failure.ts'
+import { type Imported, type ImportedEvent, importEvents, UnsettledImport } from '../../storage/archive.ts'
+import { DONE, IO_ERROR } from '../exit.ts'
+import { CommandFailure, failureOf, isBrokenPipe, usageFailure } from '../failure.ts'
 import type { Io } from '../io.ts'
 import { Progress } from '../progress.ts'
 import { readLines } from '../stdin-lines.ts'
 import type { Configure } from '../verb.ts'
 import { addDataFlags, configOf, counted, hinted, seconds } from './data-directory.ts'
 import { importedEvent } from './import-line.ts'
+import { reachably } from './reachable.ts'
 
 const HELP = `
 The hub has to be stopped. Without a file, or with -, it reads stdin: a line an event, as log export writes them and as
@@ -28,6 +29,8 @@ export const configureLogImport: Configure = (command, io, finish) => {
   command.action(async (file: string | undefined, { json }: { json?: true }) => {
     const source = sourceOf(file, io)
     const config = configOf(command, io)
+    const code = await reachably(config.dataDir, io)
+    if (code !== undefined) return finish(code)
     const began = performance.now()
     const hints = {
       'log-locked': 'systemctl stop mcp-sse, then mcp-sse log import',
@@ -35,13 +38,17 @@ export const configureLogImport: Configure = (command, io, finish) => {
       'log-newer': 'mcp-sse version',
       'disk-full': 'mcp-sse log import --data-dir <a directory with more room>',
     }
-    const result = await hinted(hints, () => importFrom(source, config, io)).catch(nothingImported)
+    const result = await hinted(hints, () => importFrom(source, config, io)).catch(failed)
     const took = seconds(began)
     const rate = Math.round((result.events + result.duplicates) / Math.max(took, 0.001))
-    const { events, duplicates, cursor = null, beyond } = result
-    await io.stdout.write(
-      json ? `${JSON.stringify({ events, duplicates, cursor, beyond, seconds: took })}\n` : told(result, took, rate),
-    )
+    const { events, duplicates, cursor = null, beyond, warnings } = result
+    const text = json
+      ? `${JSON.stringify({ events, duplicates, cursor, beyond, seconds: took })}\n`
+      : told(result, took, rate)
+    await io.stdout.write(text).catch((error) => {
+      throw isBrokenPipe(error) ? error : untold(result, error)
+    })
+    for (const warning of warnings) await io.stderr.write(`mcp-sse: ${warning}\n`)
     finish(DONE)
   })
 }
@@ -58,9 +65,20 @@ function sourceOf(file: string | undefined, io: Io): Source {
     return { name: 'stdin', bytes: io.stdin.size, read: () => io.stdin.read() }
   }
   const path = resolve(io.cwd, file)
-  if (!existsSync(path))
-    throw new CommandFailure(`There is no file ${file}.`, 'mcp-sse log import <a file that is there>')
-  return { name: file, bytes: statSync(path).size, read: () => Bun.file(path).stream() }
+  const stat = readableFile(path, file)
+  return { name: file, bytes: stat.isFile() ? stat.size : undefined, read: () => Bun.file(path).stream() }
+}
+
+function readableFile(path: string, name: string): Stats {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  if (!stat) throw new CommandFailure(`There is no file ${name}.`, 'mcp-sse log import <a file that is there>')
+  if (stat.isDirectory()) throw new CommandFailure(`${name} is a directory.`, 'mcp-sse log import <a file>', IO_ERROR)
+  try {
+    accessSync(path, constants.R_OK)
+  } catch (error) {
+    throw new CommandFailure(`You may not read ${name}.`, `sudo mcp-sse log import ${name}`, IO_ERROR, error)
+  }
+  return stat
 }
 
 async function importFrom({ name, bytes, read }: Source, config: Config, io: Io): Promise<Imported> {
@@ -78,7 +96,7 @@ async function importFrom({ name, bytes, read }: Source, config: Config, io: Io)
     const all = batches()
     // Nothing is made, and nothing locked, for an input that has no events or begins with a line that is refused.
     const first = await all.next()
-    if (first.done) return { events: 0, duplicates: 0, cursor: undefined, beyond: 0 }
+    if (first.done) return { events: 0, duplicates: 0, cursor: undefined, beyond: 0, warnings: [] }
     return await importEvents(
       { directory: config.dataDir, retention: config.retention, now: Date.now() },
       rest(first.value, all),
@@ -87,7 +105,8 @@ async function importFrom({ name, bytes, read }: Source, config: Config, io: Io)
     if (!(error instanceof CommandFailure)) throw error
     throw new CommandFailure(error.message.replace(/^stdin/, name), 'mcp-sse log import --help', error.exitCode, error)
   } finally {
-    await progress.end()
+    // The import is done or not, whether or not the bar can be taken away.
+    await progress.end().catch(() => {})
   }
 }
 
@@ -96,12 +115,26 @@ async function* rest<T>(first: T, others: AsyncIterable<T>): AsyncGenerator<T> {
   yield* others
 }
 
-function nothingImported(error: unknown): never {
-  const { message, hint, exitCode } = failureOf(error)
+function failed(error: unknown): never {
+  const { message, hint, exitCode, cause } = failureOf(error)
+  if (cause instanceof UnsettledImport) {
+    throw new CommandFailure(message, `mcp-sse log export --since ${cause.before}`, exitCode, error)
+  }
   throw new CommandFailure(
     `${message}\nNothing was imported.`,
     hint === 'mcp-sse --help' ? 'mcp-sse log import --help' : hint,
     exitCode,
+    error,
+  )
+}
+
+function untold({ events, cursor }: Imported, error: unknown): CommandFailure {
+  const end = cursor === undefined ? '' : ` up to ${cursor}`
+  const reason = error instanceof Error ? error.message : String(error)
+  return new CommandFailure(
+    `Imported: ${counted(events)}${end}. The output could not be written (${reason}).`,
+    'mcp-sse log export --since 1m',
+    IO_ERROR,
     error,
   )
 }

@@ -3,6 +3,7 @@ import { restore } from '../../storage/archive.ts'
 import { DONE } from '../exit.ts'
 import type { Configure } from '../verb.ts'
 import { addDataFlags, configOf, counted, hinted, SECRET_FILES, seconds } from './data-directory.ts'
+import { reachably } from './reachable.ts'
 
 interface RestoreOptions {
   replace?: true
@@ -26,10 +27,16 @@ export const configureLogRestore: Configure = (command, io, finish) => {
     .addHelpText('after', HELP)
   command.action(async (from: string, { replace, json }: RestoreOptions) => {
     const { dataDir } = configOf(command, io)
+    const code = await reachably(dataDir, io)
+    if (code !== undefined) return finish(code)
     const began = performance.now()
+    const itself = resolve(io.cwd, from) === resolve(io.cwd, dataDir)
     const hints = {
       'not-found': 'mcp-sse log restore <a directory that log backup made>',
-      'invalid-arguments': `mcp-sse log restore ${from} --replace`,
+      'invalid-arguments': itself
+        ? `mcp-sse log restore ${from} --data-dir <another directory>`
+        : `mcp-sse log restore ${from} --replace`,
+      'log-failed': 'mcp-sse serve',
       'log-locked': `systemctl stop mcp-sse, then mcp-sse log restore ${from}`,
       'log-corrupt': 'mcp-sse log restore <another backup>',
       'log-newer': 'mcp-sse version',

@@ -1,4 +1,4 @@
-import { oneLine } from '../../sse/encode.ts'
+import { oneLine } from '../../core/one-line.ts'
 import { isBrokenPipe } from '../failure.ts'
 import type { Output } from '../io.ts'
 

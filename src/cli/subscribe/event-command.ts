@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { oneLine } from '../../sse/encode.ts'
+import { oneLine } from '../../core/one-line.ts'
 import { type ChildEnd, childEnd } from '../child-end.ts'
 import { parseExact } from '../exact-json.ts'
 import type { Io } from '../io.ts'

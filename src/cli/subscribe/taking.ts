@@ -1,4 +1,4 @@
-import { oneLine } from '../../sse/encode.ts'
+import { oneLine } from '../../core/one-line.ts'
 import { displayLine, type ShownEvent } from '../display.ts'
 import { parseExact } from '../exact-json.ts'
 import type { Io } from '../io.ts'

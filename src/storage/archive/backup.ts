@@ -1,17 +1,22 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { HubError } from '../../core/errors.ts'
+import { newEpoch } from '../epoch.ts'
 import { OUTLETS_FILE } from '../outlets/messages.ts'
 import { OUTLET_STORE } from '../outlets/open-database.ts'
-import { EVENTS_FILE } from '../sqlite/directory.ts'
+import { EVENTS_FILE, isUnwritable } from '../sqlite/directory.ts'
 import { checkHeader } from '../sqlite/file-header.ts'
 import { EVENT_LOG } from '../sqlite/open-database.ts'
+import { toHubError } from '../sqlite/sqlite-error.ts'
 import { checkDatabase, logContents } from './contents.ts'
-import { copyDatabase } from './copy-database.ts'
+import { copyDatabase, requireUninterrupted } from './copy-database.ts'
 import { syncDirectory, syncFile } from './durable.ts'
-import { copyFile, fingerprint } from './hashed-copy.ts'
+import { copyFile, fingerprint, openFile } from './hashed-copy.ts'
 import { type BackupFile, MANIFEST_FILE, type Manifest, manifestText } from './manifest.ts'
-import { locked, requireLog } from './offline.ts'
+import { requireLog } from './offline.ts'
+import { asOwnerOf } from './owner.ts'
+import { isBackup, replacedBackups } from './replaced.ts'
+import { requireSafePlace, Unfinished } from './unfinished.ts'
 
 export interface BackupOptions {
   /** The data directory, of a hub that runs or not. */
@@ -29,45 +34,50 @@ export interface BackupOptions {
   interrupted: AbortSignal
 }
 
-const LOCK_FILES = ['lock', 'lock.pid']
+/** Others that put theirs in the same place at the same moment. */
+const MOST_TRIES = 10
 
 /**
- * Writes one consistent state to a directory that is its owner's alone: complete and verified, or not there.
+ * Writes one consistent state to a directory that is its owner's alone: complete and verified, or not there. Of two at
+ * once to one place the last one counts, whole.
  * @throws HubError `not-found`, `invalid-arguments` where something is in the way, `log-corrupt`, `log-newer`,
- * `log-locked`, `log-unwritable`, `disk-full`, `log-failed`, `log-closed` when it is interrupted
+ * `log-unwritable`, `disk-full`, `log-failed`, `log-closed` when it is interrupted
  */
 export async function backUp(options: BackupOptions): Promise<Manifest> {
+  const { directory, replace, interrupted } = options
   const to = resolve(options.to)
-  const log = requireLog(options.directory)
-  checkHeader(log, EVENT_LOG)
-  settle(to)
-  requireRoom(to, options.replace)
-  const unfinished = `${to}.unfinished`
-  makeDirectory(unfinished)
-  const manifest = await alone(unfinished, to, async () => {
-    // Whatever one that was cut off has left.
-    for (const name of readdirSync(unfinished)) {
-      if (!LOCK_FILES.includes(name)) rmSync(join(unfinished, name), { recursive: true })
-    }
+  try {
+    await asOwnerOf(directory, () => checkHeader(requireLog(directory), EVENT_LOG))
+    requireSafePlace(to, directory)
+    settle(to)
+    requireRoom(to, replace)
+    const unfinished = new Unfinished(to)
     try {
-      return await write(options, unfinished)
+      const manifest = await write(options, unfinished.path)
+      requireUninterrupted(interrupted)
+      unfinished.finish()
+      put(unfinished.path, to, replace)
+      return manifest
     } catch (error) {
-      rmSync(unfinished, { recursive: true, force: true })
+      unfinished.discard()
       throw error
     }
-  })
-  for (const name of LOCK_FILES) rmSync(join(unfinished, name), { force: true })
-  put(unfinished, to)
-  return manifest
+  } catch (error) {
+    throw explained(error, to)
+  }
 }
 
-async function alone<T>(unfinished: string, to: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await locked(unfinished, work)
-  } catch (error) {
-    if (!(error instanceof HubError && error.code === 'log-locked')) throw error
-    throw new HubError('log-locked', `Another backup to ${to} is at work; wait for its end.`, { cause: error })
+function explained(error: unknown, to: string): unknown {
+  if (isUnwritable(error)) {
+    const reason = error instanceof Error ? error.message : String(error)
+    return new HubError(
+      'log-unwritable',
+      `The backup ${to} cannot be made (${reason}); run it as the user of the hub or as root.`,
+      { cause: error },
+    )
   }
+  const known = toHubError(error)
+  return known.code === 'internal' ? error : known
 }
 
 /**
@@ -81,10 +91,15 @@ async function write(
   const files: BackupFile[] = []
   if (!eventsOnly) {
     for (const name of secrets) {
-      if (existsSync(join(directory, name)))
-        files.push({ name, ...(await copyFile(join(directory, name), join(to, name))) })
+      const file = await asOwnerOf(directory, () => openIfThere(join(directory, name)))
+      if (file === undefined) continue
+      try {
+        files.push({ name, ...(await copyFile(file, join(to, name))) })
+      } finally {
+        closeSync(file)
+      }
     }
-    if (hasContent(join(directory, OUTLETS_FILE))) {
+    if (await asOwnerOf(directory, () => hasContent(join(directory, OUTLETS_FILE)))) {
       const copy = join(to, OUTLETS_FILE)
       await copyDatabase(join(directory, OUTLETS_FILE), copy, interrupted)
       checkDatabase(copy, OUTLET_STORE)
@@ -92,7 +107,7 @@ async function write(
     }
   }
   const copy = join(to, EVENTS_FILE)
-  await copyDatabase(requireLog(directory), copy, interrupted)
+  await copyDatabase(join(directory, EVENTS_FILE), copy, interrupted)
   checkDatabase(copy, EVENT_LOG)
   const { events, bytes, head, generations } = logContents(copy)
   files.push({ name: EVENTS_FILE, ...(await fingerprint(copy)) })
@@ -108,46 +123,57 @@ function hasContent(path: string): boolean {
   return existsSync(path) && checkHeader(path, OUTLET_STORE) !== undefined
 }
 
+function openIfThere(path: string): number | undefined {
+  return existsSync(path) ? openFile(path) : undefined
+}
+
 /** An earlier backup steps aside for the moment between two renames, and goes. */
-function put(unfinished: string, to: string): void {
-  const replaced = earlier(to)
-  if (existsSync(to)) renameSync(to, replaced)
-  renameSync(unfinished, to)
+function put(unfinished: string, to: string, replace: boolean): void {
+  const replaced: string[] = []
+  for (let tries = 1; ; tries++) {
+    requireRoom(to, replace)
+    try {
+      if (isThere(to)) {
+        // A name of its own: another run may do the same now.
+        const aside = `${to}.replaced-${newEpoch()}`
+        renameSync(to, aside)
+        replaced.push(aside)
+      }
+      renameSync(unfinished, to)
+      break
+    } catch (error) {
+      if (tries === MOST_TRIES || !isOvertaken(error)) throw error
+    }
+  }
   syncDirectory(dirname(to))
-  rmSync(replaced, { recursive: true, force: true })
+  for (const path of replaced) rmSync(path, { recursive: true, force: true })
 }
 
 /** One that was cut off between the renames has left the earlier backup aside. */
 function settle(to: string): void {
-  const replaced = earlier(to)
-  if (!existsSync(join(replaced, MANIFEST_FILE))) return
-  if (existsSync(to)) rmSync(replaced, { recursive: true })
-  else renameSync(replaced, to)
-}
-
-function earlier(to: string): string {
-  return `${to}.replaced`
-}
-
-function requireRoom(to: string, replace: boolean): void {
-  if (!existsSync(to)) return
-  if (!replace) throw new HubError('invalid-arguments', `${to} is there already, and was left as it is.`)
-  if (!existsSync(join(to, MANIFEST_FILE))) {
-    throw new HubError('invalid-arguments', `${to} is not a backup, and only a backup is replaced by one.`)
-  }
-}
-
-function makeDirectory(path: string): void {
+  const kept = replacedBackups(to)
   try {
-    mkdirSync(path, { mode: 0o700 })
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
-    if (code === 'EEXIST') {
-      chmodSync(path, 0o700)
-      return
-    }
-    throw new HubError('log-unwritable', `${path} cannot be made (${code}); name a directory below one of yours.`, {
-      cause,
-    })
+    if (!isThere(to) && kept[0] !== undefined) renameSync(kept.shift()!, to)
+  } catch (error) {
+    if (!isOvertaken(error)) throw error
   }
+  if (!isBackup(to)) return
+  for (const path of kept) rmSync(path, { recursive: true, force: true })
+}
+
+/** Another run has just put something at a name, or taken it away. */
+function isOvertaken(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^(ENOENT|ENOTEMPTY|EEXIST)$/.test(String(error.code))
+}
+
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+/** @throws HubError `invalid-arguments` */
+function requireRoom(to: string, replace: boolean): void {
+  if (!isThere(to)) return
+  if (!replace) throw new HubError('invalid-arguments', `${to} is there already, and was left as it is.`)
+  if (isBackup(to)) return
+  throw new HubError('invalid-arguments', `${to} is not a backup, and only a backup is replaced by one.`)
 }

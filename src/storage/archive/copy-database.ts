@@ -1,8 +1,10 @@
 import { closeSync, fdatasync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { HubError } from '../../core/errors.ts'
 import { WorkerLink } from '../worker/worker-link.ts'
 import type { CopyCalls } from './copy.worker.ts'
+import { asOwnerOf } from './owner.ts'
 
 /**
  * What is copied is written to the disk in portions of this much time. With one write at the end the commits of a hub
@@ -14,7 +16,7 @@ const sync = promisify(fdatasync)
 
 /**
  * Copies one state of a database that others may write to, into a new file that is its owner's alone; on the disk before
- * this resolves. The state is held for that long, and the -wal file of the database cannot shrink while it is.
+ * this resolves. It is read as who owns the directory it is in, and written as who asks. The state is held for that long, and the -wal file of the database cannot shrink while it is.
  * @throws HubError `disk-full`, `overloaded`, `log-failed`, and `log-closed` when it is interrupted
  */
 export async function copyDatabase(from: string, to: string, interrupted: AbortSignal): Promise<void> {
@@ -22,15 +24,15 @@ export async function copyDatabase(from: string, to: string, interrupted: AbortS
   const file = openSync(to, 'wx', 0o600)
   const worker = new WorkerLink<CopyCalls>({ path: 'archive/copy', keeps: 'The backup' })
   try {
-    const copied = worker.call('copy', { from, to })
+    await asOwnerOf(dirname(from), () => worker.call('open', { from }))
+    const copied = worker.call('copy', { to })
     let ended = false
     const end = () => {
       ended = true
     }
     copied.then(end, end)
     while (!ended) {
-      if (interrupted.aborted)
-        throw new HubError('log-closed', 'The backup was interrupted, and nothing of it is left.')
+      requireUninterrupted(interrupted)
       await Promise.race([copied, Bun.sleep(SYNC_MS)])
       await sync(file)
     }
@@ -40,4 +42,9 @@ export async function copyDatabase(from: string, to: string, interrupted: AbortS
     worker.end()
     closeSync(file)
   }
+}
+
+/** @throws HubError `log-closed` */
+export function requireUninterrupted(interrupted: AbortSignal): void {
+  if (interrupted.aborted) throw new HubError('log-closed', 'The backup was interrupted, and nothing of it is left.')
 }

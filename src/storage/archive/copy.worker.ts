@@ -3,20 +3,29 @@ import { answerCalls } from '../worker/worker-end.ts'
 
 /** One state of a database, without its free pages. */
 export interface CopyCalls {
-  copy: { ask: { from: string; to: string }; answer: null }
+  /** Opens everything of it that will be read: the rights of who asks count here, and not in `copy`. */
+  open: { ask: { from: string }; answer: null }
+  copy: { ask: { to: string }; answer: null }
 }
 
 const CACHE_KIB = 8 * 1024
 
+let database: Connection | undefined
+
 answerCalls<CopyCalls>('backup', {
-  copy: ({ from, to }) => {
-    const database = new Connection(from, { readonly: true })
+  open: ({ from }) => {
+    database = new Connection(from, { readonly: true })
+    database.run('PRAGMA busy_timeout = 5000')
+    database.run(`PRAGMA cache_size = -${CACHE_KIB}`)
+    // SQLite opens the -wal and its index when it first reads, and keeps them open.
+    database.query('SELECT count(*) FROM sqlite_schema').get()
+    return null
+  },
+  copy: ({ to }) => {
     try {
-      database.run('PRAGMA busy_timeout = 5000')
-      database.run(`PRAGMA cache_size = -${CACHE_KIB}`)
-      database.run('VACUUM INTO ?', [to])
+      database!.run('VACUUM INTO ?', [to])
     } finally {
-      database.close()
+      database!.close()
     }
     return null
   },

@@ -1,5 +1,4 @@
-import { chownSync, closeSync, fsyncSync, openSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, fsyncSync, openSync } from 'node:fs'
 
 /** What the file holds is on the disk before this returns. */
 export function syncFile(path: string): void {
@@ -20,15 +19,5 @@ export function syncDirectory(path: string): void {
     fsyncSync(directory)
   } finally {
     closeSync(directory)
-  }
-}
-
-/** Root may work on the directory of a service, which has to be able to use what is there afterwards. */
-export function giveToOwner(directory: string, names: readonly string[]): void {
-  if (process.getuid?.() !== 0) return
-  const { uid, gid } = statSync(directory)
-  for (const name of names) {
-    const path = join(directory, name)
-    if (statSync(path, { throwIfNoEntry: false })) chownSync(path, uid, gid)
   }
 }

@@ -3,14 +3,15 @@ import { join } from 'node:path'
 import { type Cursor, formatCursor, Generations } from '../../core/cursor.ts'
 import { HubError } from '../../core/errors.ts'
 import type { Draft } from '../../core/event.ts'
+import { oneLine } from '../../core/one-line.ts'
 import { type Retention, RetentionGroups } from '../retention.ts'
-import { Appender } from '../sqlite/append.ts'
+import { Appender, type SameData } from '../sqlite/append.ts'
 import { openBooks } from '../sqlite/books.ts'
 import { EVENTS_FILE, prepareDirectory } from '../sqlite/directory.ts'
 import { openDatabase } from '../sqlite/open-database.ts'
 import { packDrafts } from '../sqlite/packed-events.ts'
 import { TopicTable } from '../sqlite/topic-table.ts'
-import { giveToOwner } from './durable.ts'
+import { abandon, settle } from './last-step.ts'
 import { locked } from './offline.ts'
 import { finishRestore } from './pending-restore.ts'
 
@@ -39,6 +40,8 @@ export interface Imported {
   cursor: string | undefined
   /** Events that the next start of the hub removes by count or size, at least. */
   beyond: number
+  /** What failed after they were in the log, which they are: sentences that say what to do. */
+  warnings: string[]
 }
 
 /**
@@ -54,7 +57,8 @@ const CACHE_KIB = 64 * 1024
 /**
  * Appends events to a log, which is made if absent: all of `batches`, or nothing, in one transaction. It needs about
  * twice the room of the events while it runs. @throws HubError `id-conflict`, `log-locked`, `log-unwritable`,
- * `log-corrupt`, `log-newer`, `disk-full`, `log-failed`, and what `batches` throws
+ * `log-corrupt`, `log-newer`, `disk-full`, `log-failed`, and what `batches` throws; nothing was imported then, except
+ * that with UnsettledImport it is not known
  */
 export async function importEvents(
   { directory, retention, now }: ImportOptions,
@@ -64,23 +68,19 @@ export async function importEvents(
   return locked(directory, async () => {
     finishRestore(directory)
     const { database } = openDatabase(join(directory, EVENTS_FILE), 'full')
+    let ending: Import | undefined
     try {
       database.run(`PRAGMA cache_size = -${CACHE_KIB}`)
-      const groups = new RetentionGroups(retention)
-      const importing = new Import(database, groups, now)
+      const importing = new Import(database, new RetentionGroups(retention), now)
       database.run('BEGIN IMMEDIATE')
       for await (const batch of batches) importing.add(batch)
       importing.finish()
+      ending = importing
       database.run('COMMIT')
-      database.run('PRAGMA wal_checkpoint(TRUNCATE)')
-      return importing.result
     } catch (error) {
-      if (database.inTransaction) database.run('ROLLBACK')
-      throw error
-    } finally {
-      database.close()
-      giveToOwner(directory, [EVENTS_FILE])
+      throw abandon(database, directory, ending?.before, error)
     }
+    return { ...ending.result, warnings: settle(database, directory) }
   })
 }
 
@@ -113,7 +113,7 @@ class Import {
     this.#database = database
     this.#groups = groups
     this.#topics = new TopicTable(database, groups)
-    this.#appender = new Appender(database, this.#topics, books.head, books.begun)
+    this.#appender = new Appender(database, this.#topics, books.head, books.begun, sameData)
     this.#generations = new Generations(books.generations)
     this.#epoch = this.#generations.current
     this.#head = books.head
@@ -124,7 +124,12 @@ class Import {
     )
   }
 
-  get result(): Imported {
+  /** The cursor of where the log ended before. */
+  get before(): string {
+    return this.#generations.cursor(this.#head)
+  }
+
+  get result(): Omit<Imported, 'warnings'> {
     const { limits } = this.#groups
     const beyond = this.#topics.totals.map(({ events, bytes }, group) => {
       const { maxEvents, maxBytes } = limits[group]!
@@ -177,7 +182,10 @@ class Import {
     const offset = own && this.#generations.resolve(own, this.#head)
     const kept = offset === undefined ? undefined : this.#kept.get(offset)
     if (!kept) return false
-    const { topic, type, isText, data } = draft
-    return kept.topic === topic && kept.type === type && kept.isText === Number(isText) && kept.data === data
+    const { topic, type, isText } = draft
+    return kept.topic === topic && kept.type === type && kept.isText === Number(isText) && sameData(kept.data, draft)
   }
 }
+
+/** A line of an export has the one-line form of JSON that was published with line breaks between its tokens. */
+const sameData: SameData = (kept, { data, isText }) => kept === data || (!isText && oneLine(kept) === oneLine(data))

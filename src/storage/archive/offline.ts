@@ -4,7 +4,7 @@ import { HubError } from '../../core/errors.ts'
 import { EVENTS_FILE, isUnwritable, unwritable } from '../sqlite/directory.ts'
 import { lockDirectory } from '../sqlite/lock.ts'
 import { toHubError } from '../sqlite/sqlite-error.ts'
-import { giveToOwner } from './durable.ts'
+import { asOwnerOf } from './owner.ts'
 import { isRestorePending } from './pending-restore.ts'
 
 /** The path of the log in `directory`. @throws HubError `not-found`, `log-failed` while a restore is not at its end */
@@ -20,23 +20,23 @@ export function requireLog(directory: string): string {
   return path
 }
 
-/** Runs `work` as the one process that uses the directory, which is there. @throws HubError `log-locked`, and what `work` throws */
-export async function locked<T>(directory: string, work: () => T | Promise<T>): Promise<T> {
-  let unlock: () => void
-  try {
-    unlock = lockDirectory(directory)
-  } catch (error) {
-    if (isUnwritable(error)) throw unwritable(directory, error)
-    throw error
-  }
-  try {
-    giveToOwner(directory, ['lock', 'lock.pid'])
-    return await work()
-  } catch (error) {
-    if (isUnwritable(error)) throw unwritable(directory, error)
-    const known = toHubError(error)
-    throw known.code === 'internal' ? error : known
-  } finally {
-    unlock()
-  }
+/**
+ * Runs `work` as the one process that uses the directory, which is there, and as the user it belongs to.
+ * @throws HubError `log-locked`, `log-unwritable`, and what `work` throws
+ */
+export function locked<T>(directory: string, work: () => T | Promise<T>): Promise<T> {
+  return asOwnerOf(directory, async () => {
+    try {
+      const unlock = lockDirectory(directory)
+      try {
+        return await work()
+      } finally {
+        unlock()
+      }
+    } catch (error) {
+      if (isUnwritable(error)) throw unwritable(directory, error)
+      const known = toHubError(error)
+      throw known.code === 'internal' ? error : known
+    }
+  })
 }

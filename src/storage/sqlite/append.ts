@@ -12,6 +12,11 @@ const ROW = '(?, ?, ?, ?, ?, ?, ?, ?, ?)'
 
 type Value = string | number | null
 
+/** Whether the data of an event whose id is given again says what `kept` does; both are text, or both JSON. */
+export type SameData = (kept: string, given: { data: string; isText: boolean }) => boolean
+
+const EXACTLY: SameData = (kept, { data }) => kept === data
+
 /** Stores groups of requests. The caller owns the transaction. */
 export class Appender {
   readonly #topics: TopicTable
@@ -23,12 +28,14 @@ export class Appender {
   readonly #rollback
   readonly #release
   readonly #insertGeneration
+  readonly #sameData: SameData
   #head: number
   /** This process run has a generation of its own. */
   #begun: boolean
 
-  constructor(database: Database, topics: TopicTable, head: number, begun: boolean) {
+  constructor(database: Database, topics: TopicTable, head: number, begun: boolean, sameData = EXACTLY) {
     this.#topics = topics
+    this.#sameData = sameData
     this.#head = head
     this.#begun = begun
     this.#insertOne = database.prepare(`INSERT INTO events (${COLUMNS}) VALUES ${ROW}`)
@@ -99,7 +106,7 @@ export class Appender {
       if (changes > 0) continue
       request.takeBack()
       const first = this.#findNamed.get(topic.id, draft.id)!
-      if (first.type === draft.type && first.is_text === Number(draft.isText) && first.data === draft.data) {
+      if (first.type === draft.type && first.is_text === Number(draft.isText) && this.#sameData(first.data, draft)) {
         duplicates.push({ index, offset: first.offset, received: first.received, time: first.time })
         continue
       }

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { importedEvent } from '../../../src/cli/log/import-line.ts'
 import { eventJson, type StoredEvent } from '../../../src/core/event.ts'
-import { oneLine } from '../../../src/sse/encode.ts'
+import { oneLine } from '../../../src/core/one-line.ts'
 
 const stored: StoredEvent = {
   topic: 'orders/42',

@@ -1,5 +1,16 @@
 import { expect, test } from 'bun:test'
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { Draft } from '../../../src/core/event.ts'
 import type { EventLog } from '../../../src/core/event-log.ts'
@@ -119,24 +130,64 @@ test('what is in the way of a backup stays, unless it is a backup and is to be r
   expect(snapshot(other)).toHaveProperty('letter')
 })
 
-test('one backup is made at a time, and what one that was cut off has left does not count', async () => {
+test('of two backups that replace one at the same time the last counts, whole, and nothing else is left', async () => {
   using at = room()
   await fill(at.open, drafts(2_000))
-  mkdirSync(`${at.to}.unfinished`)
-  writeFileSync(join(`${at.to}.unfinished`, 'events.db'), 'half')
-  const [first, second] = await Promise.allSettled([at.backUp(), at.backUp()])
-  const refused = [first, second].filter((end) => end.status === 'rejected')
-  expect(refused).toHaveLength(1)
-  expect(refused[0]!.reason).toMatchObject({ code: 'log-locked' })
+  await at.backUp()
+  await Promise.all([1, 2, 3].map(() => at.backUp({ replace: true })))
   expect(dataOf(at.to)).toHaveLength(2_000)
+  await at.restore(false, join(at.path, 'elsewhere'))
+  expect(readdirSync(at.path).sort()).toEqual(['copy', 'data', 'elsewhere'])
+})
+
+test('of two backups to a place where nothing is one is made, and the other is refused', async () => {
+  using at = room()
+  await fill(at.open, drafts(300))
+  const ends = await Promise.allSettled([at.backUp(), at.backUp()])
+  const refused = ends.filter((end) => end.status === 'rejected')
+  expect(refused.map(({ reason }) => reason.code)).toEqual(['invalid-arguments'])
+  expect(readdirSync(at.path).sort()).toEqual(['copy', 'data'])
+})
+
+test('what a killed backup has left goes with the next one, and what is not of a backup stays, whatever its name', async () => {
+  using at = room()
+  await fill(at.open, drafts(3))
+  const [own, left, home] = ['', '-aaaaaa', '-bbbbbb'].map((end) => `${at.to}.unfinished${end}`) as [
+    string,
+    string,
+    string,
+  ]
+  for (const path of [own, left, home]) mkdirSync(path, { mode: 0o755 })
+  for (const path of [own, home]) writeFileSync(join(path, 'letter'), 'dear')
+  for (const name of ['lock', 'unfinished', 'events.db']) writeFileSync(join(left, name), '')
+  symlinkSync(home, `${at.to}.unfinished-cccccc`)
+  await at.backUp()
+  expect(readdirSync(at.path).sort()).toEqual(
+    ['copy', 'copy.unfinished', 'copy.unfinished-bbbbbb', 'copy.unfinished-cccccc', 'data'].sort(),
+  )
+  for (const path of [own, home]) {
+    expect(readdirSync(path)).toEqual(['letter'])
+    expect(statSync(path).mode & 0o777).toBe(0o755)
+  }
+})
+
+test('a link where the backup is to be is not replaced, and what it leads to stays', async () => {
+  using at = room()
+  await fill(at.open, drafts(3))
+  await at.backUp()
+  const link = join(at.path, 'latest')
+  symlinkSync(at.to, link)
+  await expect(at.backUp({ to: link, replace: true })).rejects.toMatchObject({ code: 'invalid-arguments' })
+  expect(dataOf(at.to)).toHaveLength(3)
 })
 
 test('a backup that is put in place of an earlier one and cut off between two renames leaves the earlier one', async () => {
   using at = room()
   await fill(at.open, drafts(3))
   await at.backUp()
-  const { renameSync } = await import('node:fs')
-  renameSync(at.to, `${at.to}.replaced`)
+  const aside = `${at.to}.replaced-abcdefgh`
+  renameSync(at.to, aside)
+  await expect(at.restore(true)).rejects.toMatchObject({ code: 'not-found', message: expect.stringContaining(aside) })
   await expect(at.backUp()).rejects.toMatchObject({ code: 'invalid-arguments' })
   expect(dataOf(at.to)).toHaveLength(3)
 })
@@ -154,6 +205,8 @@ test.skipIf(process.getuid?.() !== 0)(
     using at = room()
     await fill(at.open, drafts(3))
     await at.backUp()
+    // Everybody passes, but for the directories that belong to somebody.
+    chmodSync(at.path, 0o755)
     const elsewhere = join(at.path, 'elsewhere')
     for (const name of ['restored', 'imported']) {
       mkdirSync(join(elsewhere, name), { recursive: true })
@@ -263,4 +316,42 @@ test('a restore of events only leaves webhooks and secrets where they are', asyn
   const elsewhere = join(at.path, 'elsewhere')
   await at.restore(false, elsewhere)
   expect(dataOf(elsewhere)).toHaveLength(3)
+})
+
+test('a backup is not restored onto itself', async () => {
+  using at = room()
+  await fill(at.open, drafts(3))
+  await at.backUp()
+  const before = snapshot(at.to)
+  const onto = restore({ from: at.to, directory: join(at.to, '.'), secrets: [], replace: true, now: NOW })
+  await expect(onto).rejects.toMatchObject({ code: 'invalid-arguments' })
+  expect(snapshot(at.to)).toEqual(before)
+})
+
+test('what a restore that was cut off has copied goes with the next start of the hub', async () => {
+  using at = room()
+  await fill(at.open, drafts(3))
+  mkdirSync(join(at.directory, 'restore.new'))
+  writeFileSync(join(at.directory, 'restore.new', 'ticket.key'), 'secret')
+  await fill(at.open)
+  expect(existsSync(join(at.directory, 'restore.new'))).toBe(false)
+})
+
+test('a restore that fails when it is decided says so, and the next start brings it to its end', async () => {
+  using at = room()
+  await fill(at.open, drafts(3))
+  await at.backUp()
+  await fill(at.open, drafts(2))
+  const aside = join(at.directory, 'before-restore-20261123T011500.123Z')
+  writeFileSync(aside, '')
+  await expect(at.restore(true)).rejects.toMatchObject({
+    code: 'log-failed',
+    message: expect.stringMatching(
+      /is decided.* the next start .*The old files will be in .*before-restore-20261123T011500/,
+    ),
+  })
+  await Bun.file(aside).delete()
+  await fill(at.open)
+  expect(dataOf(at.directory)).toHaveLength(3)
+  expect(dataOf(aside)).toHaveLength(5)
 })

@@ -1,14 +1,16 @@
 import { Database } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Draft, StoredEvent } from '../../../src/core/event.ts'
 import { parseFilter } from '../../../src/core/filter.ts'
+import { oneLine } from '../../../src/core/one-line.ts'
 import { type ExportEnd, exportEvents, type ImportedEvent, importEvents } from '../../../src/storage/archive.ts'
 import { openLog } from '../../../src/storage/open.ts'
 import { draftOf } from '../../support/draft.ts'
 import { logOptions } from '../../support/log-options.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
+import { canMount, smallDisk } from '../../support/small-disk.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 
 const { retention } = logOptions()
@@ -116,6 +118,48 @@ test('events that come back to the log which still has them are left out, and th
   )
   expect(result).toMatchObject({ events: 3, duplicates: 2 })
 })
+
+test('JSON that was published with line breaks is the same when it comes back on one line, with an id of its own or one of the hub', async () => {
+  using dir = tempDir()
+  const pretty = ['{\n  "a": 1\r\n}', '[1,\n\n2]']
+  await filled(dir.path, [...pretty.map((data) => draftOf('a', data)), draftOf('a', pretty[0]!, { id: 'x' })])
+  const lines = exported(dir.path).map(({ offset, epoch, ...event }, index) =>
+    imported({ ...event, data: oneLine(event.data) }, index, event.id === null ? { epoch, offset } : undefined),
+  )
+  const again = () => importEvents({ directory: dir.path, retention, now: LATER }, batches(lines))
+  expect(await again()).toMatchObject({ events: 0, duplicates: 3 })
+  expect(exported(dir.path).map(({ data }) => data)).toEqual([...pretty, pretty[0]!])
+})
+
+test('text with a line break is another text than with a space', async () => {
+  using dir = tempDir()
+  await filled(dir.path, [draftOf('a', 'x\ny', { isText: true, id: 'x' }), draftOf('a', 'x\ny', { isText: true })])
+  const { epoch } = exported(dir.path)[0]!
+  await expect(take(dir.path, [draftOf('a', 'x y', { isText: true, id: 'x' })])).rejects.toMatchObject({
+    code: 'id-conflict',
+  })
+  const own = imported(draftOf('a', 'x y', { isText: true }), 0, { epoch, offset: 2 })
+  expect(await importEvents({ directory: dir.path, retention, now: LATER }, batches([own]))).toMatchObject({
+    events: 1,
+  })
+})
+
+test.skipIf(!canMount())(
+  'where the log has room once and not twice, what was imported is there, and said to be',
+  async () => {
+    using disk = smallDisk()
+    const directory = join(disk!.path, 'data')
+    const data = JSON.stringify('x'.repeat(1_000))
+    const drafts = Array.from({ length: 1_500 }, () => draftOf('a', data))
+    const { events, warnings } = await take(directory, drafts)
+    expect({ events, warnings }).toEqual({
+      events: 1_500,
+      warnings: [expect.stringMatching(/^The events are in events.db-wal, .* \(database or disk is full\)\.$/)],
+    })
+    expect(statSync(join(directory, 'events.db-wal')).size).toBeGreaterThan(1_500_000)
+    expect(exported(directory)).toHaveLength(1_500)
+  },
+)
 
 test('many events are found by their topic, and a larger log than retention allows is said', async () => {
   using dir = tempDir()

@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto'
+import {
+  closeSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { HubError } from '../../core/errors.ts'
+
+/** As many as Linux follows. */
+const MOST_LINKS = 40
+
+/**
+ * Writes a file whole or not at all, for its owner only; through links, to what they lead to. What is there and is no
+ * regular file (a FIFO, /dev/null) is written into. @param untilInterrupted is called for what has to be taken away then.
+ * @throws HubError `log-closed` when it is interrupted, and errors of the file system
+ */
+export async function writeOutput(
+  path: string,
+  lines: Iterable<string>,
+  untilInterrupted: () => AbortSignal,
+): Promise<void> {
+  const there = statSync(path, { throwIfNoEntry: false })
+  if (there?.isFile() === false) return writeInto(path, lines)
+  const target = there ? realpathSync(path) : linkedTarget(path)
+  // Not a name that somebody else may have: it is removed when this fails.
+  const unfinished = join(dirname(target), `.mcp-sse-export.${randomBytes(8).toString('hex')}.unfinished`)
+  const interrupted = untilInterrupted()
+  const file = openSync(unfinished, 'wx', 0o600)
+  try {
+    for (const text of lines) {
+      writeText(file, text)
+      // Signals are heard between two turns of the event loop.
+      await new Promise(setImmediate)
+      if (interrupted.aborted)
+        throw new HubError('log-closed', 'The export was interrupted, and nothing of it is left.')
+    }
+    fsyncSync(file)
+    renameSync(unfinished, target)
+  } catch (error) {
+    rmSync(unfinished, { force: true })
+    throw error
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** Not interrupted: while a FIFO has no reader nothing runs here that could hear a signal. */
+function writeInto(path: string, lines: Iterable<string>): void {
+  const file = openSync(path, 'w')
+  try {
+    for (const text of lines) writeText(file, text)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function writeText(file: number, text: string): void {
+  const bytes = Buffer.from(text)
+  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
+}
+
+/** Where a file is made by opening `path`, which leads to nothing yet. */
+function linkedTarget(path: string): string {
+  let target = path
+  for (let links = 0; links < MOST_LINKS; links++) {
+    // Links in the directory first: a relative link is relative to where it really is.
+    const place = join(realpathSync(dirname(target)), basename(target))
+    if (!lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink()) return place
+    target = resolve(dirname(place), readlinkSync(place))
+  }
+  throw Object.assign(new Error('ELOOP: too many symbolic links'), { code: 'ELOOP' })
+}
