@@ -24,7 +24,7 @@ const mayImport: Record<string, readonly string[]> = {
 }
 
 /** What lies outside of src and goes into the executable as it is. */
-const outside = ['../package.json', '../packaging/systemd/mcp-sse.service']
+const outside = ['../package.json', '../packaging/systemd/mcp-sse.service', '../docs/deploy.md']
 
 const root = resolve(import.meta.dir, '../src')
 /** The text is scanned, type imports included: a transpiler's list leaves them out. */

@@ -2,12 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../core/duration.ts'
 import { requireTopic } from '../core/topic.ts'
+import { examinedUrl } from './doctor/address.ts'
 import { type Examined, examine } from './doctor/examine.ts'
 import { PROXIES, type ProxyKind } from './doctor/front.ts'
+import { OwnEvents } from './doctor/own-events.ts'
 import type { Examination } from './doctor/probe.ts'
 import { conclusion, document, findingLines } from './doctor/report.ts'
 import { Way } from './doctor/way.ts'
-import { DONE, FAILED } from './exit.ts'
+import { DONE, FAILED, INTERRUPTED } from './exit.ts'
 import { hubClient } from './hub-client.ts'
 import type { Configure } from './verb.ts'
 
@@ -17,6 +19,7 @@ interface DoctorOptions {
   origin?: string
   topic?: string
   proxy?: ProxyKind
+  recipe?: ProxyKind
   json?: true
 }
 
@@ -24,9 +27,11 @@ const RESTART_MS = 120_000
 const SOMEWHERE = 'https://app.example'
 
 const HELP = `
-It measures what is on the way to a hub: run it where the readers are. With the key of MCP_SSE_KEY it publishes about ten
-events to a topic of its own and erases them if the key may; without one it says what it could not look at.
-Exit code 0: nothing is wrong, or only warnings. 1: something is. Everything it looks at is in docs/doctor.md.
+It measures what is on the way to a hub: run it where the readers are. With the key of MCP_SSE_KEY it publishes about
+ten events to a topic of its own and erases them, and no others, if the key may; without one it says what it could not
+look at. Whoever reads every topic gets those events as they are published: subscribe --exec '**', forwards, webhooks.
+Exit code 0: nothing is wrong, or only warnings. 1: something is. 130: it was interrupted. Everything it looks at is in
+docs/doctor.md.
 
 Examples:
   MCP_SSE_KEY=<key> mcp-sse doctor https://events.example
@@ -40,29 +45,40 @@ export const configureDoctor: Configure = (command, io, finish) => {
     .option('--for <duration>', 'how long to hold a quiet stream (17s, or as long as a heartbeat takes)', duration)
     .option('--restart [duration]', 'wait while the hub is restarted (2m), and look at what readers get', duration)
     .option('--origin <origin>', `whose pages are to read, for CORS (default: ${SOMEWHERE}, refused or not)`, origin)
-    .option('--topic <topic>', 'publish here (default: doctor/ and a random name)', topicName)
+    .option(
+      '--topic <topic>',
+      'publish here (default: doctor/ and a random name); whoever reads it or ** gets the events',
+      topicName,
+    )
     .addOption(new Option('--proxy <name>', 'what is in front, if it does not say so itself').choices(PROXIES))
+    .addOption(new Option('--recipe <name>', 'print what docs/deploy.md says of that proxy, and end').choices(PROXIES))
     .option('--json', 'print one object with all that was seen')
     .addHelpText('after', HELP)
   command.action(async (url: string | undefined, options: DoctorOptions) => {
-    const hub = hubClient('doctor', { ...(url ? { url } : {}) }, io)
+    if (options.recipe) {
+      const { recipeOf } = await import('./doctor/recipe.ts')
+      await io.stdout.write(recipeOf(options.recipe))
+      return finish(DONE)
+    }
+    const hub = hubClient('doctor', { url: examinedUrl(url, io.env.MCP_SSE_URL) }, io)
     const interrupted = io.untilInterrupted()
     const unread = new AbortController()
     const restart = options.restart ?? 0
     const topic = options.topic ?? `doctor/${randomBytes(6).toString('hex')}`
+    const way = new Way(hub.url, io.env.MCP_SSE_KEY || undefined, AbortSignal.any([interrupted, unread.signal]))
+    const named = options.proxy && { kind: options.proxy, name: options.proxy }
     const examination: Examination = {
-      way: new Way(hub.url, io.env.MCP_SSE_KEY || undefined, AbortSignal.any([interrupted, unread.signal])),
+      way,
       topic,
-      topicPath: topic.split('/').map(encodeURIComponent).join('/'),
+      events: new OwnEvents(way, topic),
       origin: options.origin ?? SOMEWHERE,
       originNamed: options.origin !== undefined,
       holdMs: options.for,
       restartMs: restart === true ? RESTART_MS : restart,
-      known: { proxy: undefined, caller: undefined, streams: false },
-      published: 0,
+      known: { proxy: named, caller: undefined, streams: false },
       tell: (line) => io.stderr.write(`mcp-sse: ${line}\n`),
     }
-    const front = () => (options.proxy ? { kind: options.proxy, name: options.proxy } : examination.known.proxy)
+    const front = () => examination.known.proxy
     /** Ends the run when nobody reads on, but not before what was published is erased. */
     let unwritten: unknown
     const print = async (text: string) => {
@@ -83,8 +99,8 @@ export const configureDoctor: Configure = (command, io, finish) => {
         : conclusion(examined, left, io.stdout.isTerminal),
     )
     if (unwritten) throw unwritten
-    const wrong = interrupted.aborted || examined.some(({ finding }) => finding.verdict === 'fail')
-    finish(wrong ? FAILED : DONE)
+    if (interrupted.aborted) return finish(INTERRUPTED)
+    finish(examined.some(({ finding }) => finding.verdict === 'fail') ? FAILED : DONE)
   })
 }
 

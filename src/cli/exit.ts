@@ -4,6 +4,8 @@ export const DONE = 0
 /** The hub refused, or it could not be done now. Starting again later may help. */
 export const FAILED = 1
 export const USAGE = 2
+/** 128 and SIGINT, as a shell has it of what Ctrl-C has ended. */
+export const INTERRUPTED = 130
 /** sysexits EX_IOERR */
 export const IO_ERROR = 74
 /** sysexits EX_CONFIG: starting again does not help (RestartPreventExitStatus=78). */

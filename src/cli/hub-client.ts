@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { isLocalUrlHost } from '../config/host.ts'
+import { plain } from './display.ts'
 import { CommandFailure, usageFailure } from './failure.ts'
 import { DEFAULT_URL, hubUrl } from './hub-url.ts'
 import type { Io } from './io.ts'
@@ -125,7 +126,8 @@ function silent(url: string, answerMs: number | undefined, cause?: unknown): Com
   return new CommandFailure(`What listens at ${url} did not answer ${within}.`, `curl ${url}/readyz`, undefined, cause)
 }
 
-function unreachable(url: string, error: unknown): CommandFailure {
+/** What `fetch` threw for `url`, as a sentence with something to type. */
+export function unreachable(url: string, error: unknown): CommandFailure {
   // Bun's own patience, and no code to show: a DOMException has a number there.
   if (error instanceof Error && error.name === 'TimeoutError') return silent(url, undefined, error)
   const name = error instanceof Error && 'code' in error ? String(error.code) : undefined
@@ -175,9 +177,14 @@ export function failureOfText(response: Response, text: string, hub: HubClient):
   const moved = location === null ? null : URL.parse(location, response.url)
   if (moved?.host)
     return new CommandFailure(`The hub has moved to ${moved.href}.`, `mcp-sse topics --url ${moved.origin}`)
-  const shown = text.trim().replaceAll(/\s+/g, ' ').slice(0, MAX_SHOWN)
+  return notOfHub(response, text)
+}
+
+/** An answer that no hub gives; `text` is its body, or as much of it as anybody wants to see. */
+export function notOfHub(response: Response, text: string): CommandFailure {
+  const shown = plain(text.trim().replaceAll(/\s+/g, ' ').slice(0, MAX_SHOWN))
   return new CommandFailure(
-    `${response.url} answered ${response.status} ${response.statusText}, which is not the answer of a hub: ${shown}`,
+    `${response.url} answered ${response.status} ${response.statusText}, which is not the answer of a hub: ${shown || 'nothing'}`,
     `mcp-sse topics --url ${DEFAULT_URL}`,
   )
 }

@@ -10,20 +10,21 @@ const MCP_ADDRESS = /\/(?:mcp|sse)$/
 /**
  * The hub's own address, as `text` of `setting` names it: without a query and a slash at the end, with the path of a proxy
  * in front of it, if any. The addresses of its MCP are taken for it.
+ * @param again what to type with another one
  * @throws CommandFailure for what is none, and for the address of its events: whatever is posted below that is published
  */
-export function hubUrl([setting, text]: readonly [setting: string, text: string]): URL {
+export function hubUrl(
+  [setting, text]: readonly [setting: string, text: string],
+  again: (url: string) => string = (url) => `mcp-sse topics --url ${url}`,
+): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || !/^https?:$/.test(url.protocol)) {
-    throw usageFailure(
-      `${setting} is not an http or https URL: ${withoutUrlSecrets(text)}`,
-      `mcp-sse topics --url ${DEFAULT_URL}`,
-    )
+    throw usageFailure(`${setting} is not an http or https URL: ${withoutUrlSecrets(text)}`, again(DEFAULT_URL))
   }
   if (url.username || url.password) {
     throw usageFailure(
       `${setting} has a user or password, which a hub knows nothing of; the key goes to MCP_SSE_KEY.`,
-      `MCP_SSE_KEY=<key> mcp-sse topics --url ${url.origin}`,
+      `MCP_SSE_KEY=<key> ${again(url.origin)}`,
     )
   }
   url.search = ''
@@ -34,7 +35,7 @@ export function hubUrl([setting, text]: readonly [setting: string, text: string]
   if (events >= 0) {
     throw usageFailure(
       `${setting} is the address of a hub's events, not of the hub: ${url.origin}${path}`,
-      `mcp-sse topics --url ${url.origin}${segments.slice(0, events).join('/')}`,
+      again(`${url.origin}${segments.slice(0, events).join('/')}`),
     )
   }
   url.pathname = path

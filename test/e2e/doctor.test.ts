@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ADVICE, type Advice, adviceFor } from '../../src/cli/doctor/advice.ts'
 import { type Certificates, certificates } from '../support/certificates.ts'
 import { checkOf, doctor, troubles } from '../support/doctor.ts'
 import { Executable } from '../support/executable.ts'
@@ -72,61 +73,88 @@ function recipe({
 
 interface Fault extends Differences {
   finds: Record<string, string>
-  /** What is to change, as nginx writes it. */
-  change?: RegExp
+  /** What is to change, of all that the doctor knows. */
+  advice: keyof typeof ADVICE
   args?: readonly string[]
+}
+
+const TAKE_OUT = 'take out '
+
+/** What nginx is configured with after somebody did what the doctor says, word by word. */
+function mended({ location = [], server = [], ...rest }: Differences, change: readonly string[]): Differences {
+  const advised = change.filter((line) => line.startsWith('nginx: ')).map((line) => line.slice('nginx: '.length))
+  if (advised.length === 0) throw new Error(`Nothing to paste: ${change.join(' | ')}`)
+  const name = (line: string) =>
+    line
+      .split(' ')
+      .slice(0, line.startsWith('proxy_set_header') ? 2 : 1)
+      .join(' ')
+      .toLowerCase()
+  const set = advised.filter((line) => !line.startsWith(TAKE_OUT))
+  const out = advised
+    .filter((line) => line.startsWith(TAKE_OUT))
+    .flatMap((line) => line.slice(TAKE_OUT.length).split(' and '))
+  const pasted = new Set(set.map(name))
+  const stay = (line: string) => !pasted.has(name(line)) && !out.some((one) => line.startsWith(one))
+  const forServer = set.filter((line) => line.endsWith('# in server'))
+  return {
+    ...rest,
+    location: [...location.filter(stay), ...set.filter((line) => !forServer.includes(line))],
+    server: [...server.filter(stay), ...forServer],
+  }
 }
 
 const faults: Record<string, Fault> = {
   'answers are buffered, whatever they say': {
     location: ['proxy_buffering on;', 'proxy_ignore_headers X-Accel-Buffering;'],
     finds: { buffering: 'fail' },
-    change: /nginx: proxy_buffering off;/,
+    advice: 'buffering',
   },
   'streams are compressed': {
     location: ['gzip on;', 'gzip_types text/event-stream;'],
     finds: { compression: 'warn' },
-    change: /nginx: gzip off;/,
+    advice: 'compression',
   },
   'silence is cut sooner than the hub speaks': {
     location: ['proxy_read_timeout 2s;'],
     finds: { idle: 'fail' },
-    change: /nginx: proxy_read_timeout 90s;/,
+    advice: 'idleTimeout',
     args: ['--for', '6s'],
   },
   'Last-Event-ID is lost': {
     location: ['proxy_set_header Last-Event-ID "";'],
     finds: { replay: 'fail' },
-    change: /nginx: no proxy_set_header Last-Event-ID/,
+    advice: 'lastEventId',
   },
   'Authorization is lost': {
     location: ['proxy_set_header Authorization "";'],
     finds: { credential: 'fail' },
-    change: /nginx: proxy_set_header Authorization \$http_authorization;/,
+    advice: 'authorization',
   },
   'Mcp-Session-Id is lost on the way back': {
     location: ['proxy_hide_header Mcp-Session-Id;'],
     finds: { mcp: 'fail' },
-    change: /nginx: no proxy_hide_header Mcp-Session-Id/,
+    advice: 'mcpSession',
   },
   'Mcp-Session-Id is lost on the way there': {
     location: ['proxy_set_header Mcp-Session-Id "";'],
     finds: { mcp: 'fail' },
-    change: /proxy_set_header Mcp-Session-Id/,
+    advice: 'mcpSession',
   },
   'MCP-Protocol-Version is lost': {
     location: ['proxy_set_header Mcp-Protocol-Version "";'],
     finds: { mcp: 'fail' },
+    advice: 'mcpVersion',
   },
   'CORS headers are sent twice': {
     location: ['add_header Access-Control-Allow-Origin * always;'],
     finds: { cors: 'fail' },
-    change: /nginx: no add_header Access-Control-/,
+    advice: 'cors',
   },
   'preflights are answered by the proxy': {
     location: ['if ($request_method = OPTIONS) { return 405; }'],
     finds: { cors: 'fail' },
-    change: /nginx: .*OPTIONS/,
+    advice: 'preflight',
   },
   'a preflight says yes for the proxy alone': {
     location: [
@@ -134,29 +162,37 @@ const faults: Record<string, Fault> = {
       'proxy_hide_header Access-Control-Allow-Origin;',
     ],
     finds: { cors: 'fail' },
+    advice: 'cors',
   },
   'DELETE is not let through': {
     location: ['limit_except GET POST OPTIONS { deny all; }'],
     finds: { mcp: 'fail' },
-    change: /nginx: no limit_except/,
+    advice: 'methods',
   },
   'bodies are limited to 1 KiB': {
     server: ['client_max_body_size 1k;'],
     finds: { size: 'fail' },
-    change: /nginx: client_max_body_size 8m;/,
+    advice: 'size',
   },
   'bodies are limited to what nginx does by itself': {
     server: ['client_max_body_size 1m;'],
     finds: { size: 'warn' },
+    advice: 'size',
   },
   'Host is lost': {
     location: ['proxy_set_header Host $proxy_host;'],
     finds: { host: 'fail' },
-    change: /nginx: proxy_set_header Host \$http_host;/,
+    advice: 'host',
+  },
+  'a password is asked for': {
+    location: ['auth_basic x;', 'auth_basic_user_file /dev/null;'],
+    finds: { reach: 'fail' },
+    advice: 'password',
   },
   'Cache-Control is rewritten': {
     location: ['proxy_hide_header Cache-Control;', 'add_header Cache-Control "public, max-age=60";'],
     finds: { headers: 'warn' },
+    advice: 'cacheControl',
   },
 }
 
@@ -189,15 +225,24 @@ describe.skipIf(!nginxThere)('behind nginx', () => {
   })
 
   test.each(Object.entries(faults))(
-    '%s: that is found, and nothing else',
-    async (_, { finds, change, args, ...differences }) => {
+    '%s: that is found, and nothing else; and after what is advised nothing is',
+    async (_, { finds, advice, args, ...differences }) => {
       const { examined, exitCode } = await behind(recipe(differences), args)
       expect(troubles(examined)).toEqual(finds)
       expect(exitCode).toBe(Object.values(finds).includes('fail') ? 1 : 0)
       const [name] = Object.keys(finds)
-      expect(checkOf(examined, name!).change.join('\n')).toMatch(change ?? /^nginx: /)
+      const { change } = checkOf(examined, name!)
+      expect(change).toEqual(adviceFor(ADVICE[advice], { kind: 'nginx', name: 'nginx' }))
+      const after = await behind(recipe(mended(differences, change)), args)
+      expect(troubles(after.examined)).toEqual({})
     },
   )
+
+  test('whatever is advised to people with nginx is tried here', () => {
+    const forNginx = Object.entries<Advice>(ADVICE).filter(([, { changes }]) => changes?.nginx)
+    const tried = new Set(Object.values(faults).map(({ advice }) => advice))
+    expect(forNginx.map(([name]) => name).filter((name) => !tried.has(name as keyof typeof ADVICE))).toEqual([])
+  })
 
   test('the silence that was cut is measured', async () => {
     const { examined } = await behind(recipe({ location: ['proxy_read_timeout 2s;'] }), ['--for', '6s'])
@@ -216,12 +261,12 @@ describe.skipIf(!nginxThere)('behind nginx', () => {
     [
       'an upstream that is away',
       'location / { proxy_pass http://127.0.0.1:9; }',
-      /answered 502, and that is not a hub/,
+      /^The proxy runs and reaches no hub: it answered 502\.$/,
     ],
     [
       'a password in front',
       'location / { auth_basic x; auth_basic_user_file /dev/null; proxy_pass http://127.0.0.1:9; }',
-      /answered 401/,
+      /^The proxy asks for a password: Basic realm="x" \(401\)\.$/,
     ],
   ])('%s in place of a hub is all there is to say', async (_, server, saw) => {
     const { examined, exitCode } = await behind(server)
@@ -230,12 +275,39 @@ describe.skipIf(!nginxThere)('behind nginx', () => {
     expect(checkOf(examined, 'reach').saw).toMatch(saw)
   })
 
+  const PATH = 'A path in front of a hub is not supported: give it a host name of its own.'
+
+  test('a path that arrives is told from a hub that refuses, with and without one at the root', async () => {
+    const nginx = await Nginx.start(recipe())
+    try {
+      const below = await doctor(`${nginx.url}/livez`, { key: KEY, executable: true })
+      expect(troubles(below.examined)).toEqual({ reach: 'fail' })
+      expect(checkOf(below.examined, 'reach')).toMatchObject({
+        saw: 'The hub got /livez/livez: the path arrives.',
+        change: [`mcp-sse doctor ${nginx.url}`],
+      })
+    } finally {
+      await nginx.stop()
+    }
+    const kept = await Nginx.start(recipe({ path: '/hub/' }))
+    try {
+      const { examined } = await doctor(`${kept.url}/hub`, { key: KEY, executable: true })
+      expect(checkOf(examined, 'reach')).toMatchObject({
+        saw: 'The hub got /hub/livez: the path arrives.',
+        change: [PATH, 'more: docs/deploy.md#under-a-path'],
+      })
+    } finally {
+      await kept.stop()
+    }
+  })
+
   test('a path in front of the hub is a way to it, with what that costs', async () => {
     const nginx = await Nginx.start(recipe({ path: '/hub/', upstream: `http://127.0.0.1:${hub.port}/` }))
     try {
       const { examined } = await doctor(`${nginx.url}/hub`, { key: KEY, executable: true })
       expect(troubles(examined)).toEqual({ host: 'warn', 'mcp-2024': 'fail' })
-      expect(checkOf(examined, 'host').change[0]).toBe(`public_url = "${nginx.url}/hub"`)
+      expect(checkOf(examined, 'host').change[0]).toBe(PATH)
+      expect(checkOf(examined, 'mcp-2024').change[0]).toBe(PATH)
     } finally {
       await nginx.stop()
     }
@@ -277,6 +349,31 @@ describe.skipIf(!nginxThere)('behind nginx', () => {
       }
     }
 
+    test('one of an authority that nobody here knows is taken with NODE_EXTRA_CA_CERTS, as it says', async () => {
+      const { examined } = await over('IP:127.0.0.1', { days: 90, trusted: false })
+      expect(checkOf(examined, 'tls').change[0]).toMatch(
+        /^NODE_EXTRA_CA_CERTS=<PEM file of its authority> mcp-sse doctor https:\/\/127\.0\.0\.1:\d+ /,
+      )
+    })
+
+    test('http at a port of https is seen, and what to type instead', async () => {
+      const { key, cert } = authority.issue('IP:127.0.0.1', 90)
+      writeFileSync(join(dir.path, 'key.pem'), key)
+      writeFileSync(join(dir.path, 'cert.pem'), cert)
+      const port = freePort()
+      const tls = [`listen 127.0.0.1:${port} ssl;`, `ssl_certificate ${dir.path}/cert.pem;`]
+      const nginx = await Nginx.start(recipe({ server: [...tls, `ssl_certificate_key ${dir.path}/key.pem;`] }))
+      try {
+        const { examined } = await doctor(`http://127.0.0.1:${port}`, { key: KEY, executable: true })
+        expect(troubles(examined)).toEqual({ reach: 'fail' })
+        const { saw, change } = checkOf(examined, 'reach')
+        expect(saw).toMatch(/it may speak https/)
+        expect(change).toEqual([`mcp-sse doctor https://127.0.0.1:${port}`])
+      } finally {
+        await nginx.stop()
+      }
+    })
+
     test('nothing is found over TLS with HTTP/2', async () => {
       const { examined } = await over('IP:127.0.0.1', { days: 90 })
       expect(troubles(examined)).toEqual({})
@@ -307,6 +404,7 @@ describe.skipIf(!nginxThere)('behind nginx', () => {
   })
 
   describe('a restart', () => {
+    /** For these readers alone: publishers would be told 200. */
     const AWAY = [
       'error_page 502 503 504 = @away;',
       'location @away { default_type text/event-stream; return 200 "retry: 200\\n\\n"; }',
@@ -333,6 +431,11 @@ describe.skipIf(!nginxThere)('behind nginx', () => {
       expect(checkOf(examined, 'restart').saw).toMatch(/502 \d+ times.* never comes back/)
       expect(stderr).toContain('Restart the hub now')
       expect(exitCode).toBe(1)
+      // A line for all requests would tell publishers 200 for what is lost: the recipe tells streams alone.
+      const change = checkOf(examined, 'restart').change.join('\n')
+      expect(change).toContain('streams and nothing else')
+      expect(change).toContain('mcp-sse doctor --recipe nginx')
+      expect(change).not.toContain('error_page')
     })
 
     test('that is bridged with a stream of the proxy is none to worry about', async () => {

@@ -1,4 +1,7 @@
-import { type Examination, type Finding, fail, type Need, type Probe, skipped } from './probe.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ADVICE } from './advice.ts'
+import { NotPublished } from './own-events.ts'
+import { type Examination, type Finding, fail, type Need, type Probe, skipped, warn } from './probe.ts'
 import { access } from './probes/access.ts'
 import { buffering } from './probes/buffering.ts'
 import { compression } from './probes/compression.ts'
@@ -14,12 +17,16 @@ import { replay } from './probes/replay.ts'
 import { restart } from './probes/restart.ts'
 import { size } from './probes/size.ts'
 import { tls } from './probes/tls.ts'
-import { erase } from './publishing.ts'
+import { StreamRefused } from './stream-refused.ts'
+import { NoAnswer } from './way.ts'
 
 /** Beside each other, once it is known whether streams come through. */
-const BESIDE: readonly Probe[] = [host, headers, compression, replay, cors, mcp, mcp2024, size, access]
+const BESIDE: readonly Probe[] = [idle, host, headers, compression, replay, cors, mcp, mcp2024, size, access]
 
 const INTERRUPTED = skipped('Interrupted.')
+/** How often a stream is asked for again that the hub did not take, and how long it is given to see that others are gone. */
+const TRIES = 5
+const BETWEEN_MS = 300
 
 export interface Examined {
   probe: string
@@ -35,8 +42,8 @@ export async function examine(
   found: (examined: Examined) => Promise<void>,
 ): Promise<string | undefined> {
   let hub = false
-  const one = async (probe: Probe): Promise<Finding> => {
-    const finding = await findingOf(probe, hub, examination)
+  const one = async (probe: Probe, tries = 1): Promise<Finding> => {
+    const finding = await findingOf(probe, hub, examination, tries)
     await found({ probe: probe.name, finding })
     return finding
   }
@@ -45,27 +52,46 @@ export async function examine(
   if (certified) hub = (await one(reach)).verdict !== 'fail'
   else await found({ probe: reach.name, finding: skipped('Nothing is sent over this connection.') })
   await one(credential)
-  const quiet = one(idle)
-  try {
-    await one(buffering)
-    await Promise.all(BESIDE.map(one))
-  } finally {
-    await quiet
-  }
-  await one(restart)
-  return await erase(examination)
+  // Alone: where few streams may be open, none of the doctor's own is in its way.
+  await one(buffering)
+  const refused: Probe[] = []
+  const beside = BESIDE.map(async (probe) => {
+    await one(probe).catch((error: unknown) => {
+      if (!(error instanceof StreamRefused)) throw error
+      refused.push(probe)
+    })
+  })
+  await Promise.all(beside)
+  for (const probe of refused) await one(probe, TRIES)
+  await one(restart, TRIES)
+  return await examination.events.erase(examination.known.caller?.grants.admin === true)
 }
 
-async function findingOf(probe: Probe, hub: boolean, examination: Examination): Promise<Finding> {
+/** @throws StreamRefused when it is tried only once */
+async function findingOf(probe: Probe, hub: boolean, examination: Examination, tries: number): Promise<Finding> {
   const lacking = lackOf(probe.needs, hub, examination)
   if (lacking) return skipped(lacking)
-  try {
-    const finding = await probe.run(examination)
-    return examination.way.signal.aborted ? INTERRUPTED : finding
-  } catch (error) {
-    if (examination.way.signal.aborted) return INTERRUPTED
-    return fail(`It could not be looked at: ${error instanceof Error ? error.message : String(error)}.`)
+  for (let left = tries; ; left--) {
+    try {
+      const finding = await probe.run(examination)
+      return examination.way.signal.aborted ? INTERRUPTED : finding
+    } catch (error) {
+      if (examination.way.signal.aborted) return INTERRUPTED
+      if (!(error instanceof StreamRefused)) return findingOfFailure(error)
+      if (tries === 1) throw error
+      if (left === 1) return skipped(error.message)
+      await delay(BETWEEN_MS)
+    }
   }
+}
+
+/** What was seen is a problem. What the hub refuses by its own rules, and what went wrong here, is none of the way. */
+function findingOfFailure(error: unknown): Finding {
+  if (error instanceof NotPublished) {
+    return error.code === undefined ? fail(error.message, ADVICE.methods) : skipped(error.message)
+  }
+  if (error instanceof NoAnswer) return fail(error.message)
+  return warn(`It could not be looked at: ${error instanceof Error ? error.message : String(error)}`)
 }
 
 function lackOf(needs: readonly Need[], hub: boolean, examination: Examination): string | undefined {

@@ -1,6 +1,7 @@
 import type { Grants } from '../../core/grants.ts'
 import type { Advice } from './advice.ts'
 import type { Front } from './front.ts'
+import type { OwnEvents } from './own-events.ts'
 import type { Way } from './way.ts'
 
 /** `fail`: something does not work. `warn`: it works, or may, but not well. `skipped`: it could not be looked at. */
@@ -34,7 +35,7 @@ export interface Caller {
 
 /** What probes learn from each other. Each is set by the one probe that the comment names. */
 export interface Known {
-  /** reach */
+  /** the command line, else reach */
   proxy: Front | undefined
   /** credential; `undefined`: nobody the hub knows. */
   caller: Caller | undefined
@@ -45,10 +46,9 @@ export interface Known {
 /** One run of the doctor. */
 export interface Examination {
   way: Way
-  /** What is published goes here, and is erased afterwards where that is allowed. */
   topic: string
-  /** The same as it stands in the path of a URL. */
-  topicPath: string
+  /** What is published goes there by this, and is erased afterwards where that is allowed. */
+  events: OwnEvents
   /** A page's, as far as CORS is looked at. */
   origin: string
   /** That it was named by the user, so that a refusal is a finding. */
@@ -58,8 +58,6 @@ export interface Examination {
   /** How long a restart is waited for. 0: none is. */
   restartMs: number
   known: Known
-  /** Events that were published, so that somebody has to erase them. */
-  published: number
   /** What the person in front of it has to know in the middle of a run. */
   tell(line: string): Promise<void>
 }

@@ -17,11 +17,11 @@ export function mayReadTopic({ known, topic }: Examination): boolean {
 
 /** The stream of the doctor's topic, or of nothing at all where that may not be read. */
 export function streamPath(examination: Examination): string {
-  return mayReadTopic(examination) ? `/events/${examination.topicPath}` : quietPath(examination)
+  return mayReadTopic(examination) ? `/events/${examination.events.path}` : quietPath(examination)
 }
 
 /** A stream on which nothing happens but heartbeats. */
 export function quietPath(examination: Examination): string {
-  const path = mayReadTopic(examination) ? `/events/${examination.topicPath}` : '/events'
+  const path = mayReadTopic(examination) ? `/events/${examination.events.path}` : '/events'
   return `${path}?type=${QUIET}&heartbeat=event`
 }

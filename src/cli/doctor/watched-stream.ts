@@ -1,4 +1,5 @@
 import { createParser } from 'eventsource-parser'
+import { StreamRefused } from './stream-refused.ts'
 import { type Asking, codeOf, fieldsOf, type Way } from './way.ts'
 
 export interface Arrival {
@@ -63,6 +64,25 @@ export class WatchedStream {
       await Promise.race([this.#wake.promise, late])
       clearTimeout(timer)
     }
+  }
+
+  /**
+   * Why the hub did not take this stream, for now: by a `$closing` before anything else, or where streams are not those of
+   * events by a 429 or 503 of the hub: its `code`, or the message of JSON-RPC.
+   */
+  get refusedFor(): string | undefined {
+    const first = this.arrivals[0]
+    if (first?.name === '$closing') return String(fieldsOf(first.data).reason)
+    if (this.response?.status !== 503 && this.response?.status !== 429) return undefined
+    const { code, jsonrpc, error } = fieldsOf(this.refusal)
+    if (jsonrpc === '2.0' && typeof error === 'object' && error !== null && 'message' in error)
+      return String(error.message)
+    return typeof code === 'string' ? code : undefined
+  }
+
+  /** For those that then have nothing to look at. @throws StreamRefused */
+  requireTaken(): void {
+    if (this.refusedFor !== undefined) throw new StreamRefused(this.refusedFor)
   }
 
   /** Idempotent. */

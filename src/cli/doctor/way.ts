@@ -1,4 +1,5 @@
 import { isLocalUrlHost } from '../../config/host.ts'
+import { unreachable } from '../hub-client.ts'
 
 export interface Asking {
   method?: string
@@ -27,19 +28,26 @@ export interface Answer {
 const PATIENCE_MS = 10_000
 const MOST_READ = 256 * 1024
 
-/** No answer came: the sentence says to what, and how it ended. */
+/** No answer came: what was asked, and how it ended. */
 export class NoAnswer extends Error {
   readonly code: string | undefined
+  /** How it ended, by itself. */
+  readonly sentence: string
 
-  constructor(what: string, cause: unknown) {
-    const code = codeOf(cause)
-    super(`${what} had no answer: ${code ?? sentenceOf(cause)}`, { cause })
+  constructor(what: string, url: string, timeoutMs: number, cause: unknown) {
+    const late = cause instanceof Error && cause.name === 'TimeoutError'
+    const sentence = late ? `No answer in ${timeoutMs / 1000} s.` : unreachable(url, cause).message
+    super(`${what}: ${sentence}`, { cause })
     this.name = 'NoAnswer'
-    this.code = code
+    this.code = codeOf(cause)
+    this.sentence = sentence
   }
 }
 
-/** The way to the hub from here. Redirects are not followed: the key would go along. */
+/**
+ * The way to the hub from here. Redirects are not followed: the key would go along. Nor is HTTP_PROXY: the handshake of
+ * TLS is made directly, and both are to be of one way.
+ */
 export class Way {
   readonly url: string
   /** Requests stay on this machine. */
@@ -57,6 +65,11 @@ export class Way {
 
   get hasKey(): boolean {
     return this.#key !== undefined
+  }
+
+  /** To something else, with no key. */
+  to(url: string): Way {
+    return new Way(url, undefined, this.signal)
   }
 
   get origin(): string {
@@ -80,7 +93,7 @@ export class Way {
         ...problemIn(response, text),
       }
     } catch (error) {
-      throw new NoAnswer(`${method} ${path.split('?')[0]}`, error)
+      throw new NoAnswer(`${method} ${path.split('?')[0]}`, this.url, timeoutMs, error)
     }
   }
 
@@ -95,8 +108,7 @@ export class Way {
       redirect: 'manual',
       decompress: false,
       signal,
-      // HTTP_PROXY counts for this machine too (Bun 1.4.5), and no proxy knows what listens here.
-      ...(this.local ? { proxy: false } : {}),
+      proxy: false,
       ...(body === undefined ? {} : { body }),
     } as RequestInit)
   }
@@ -136,9 +148,4 @@ export function fieldsOf(text: string): Record<string, unknown> {
 /** Bun's own sentences about sockets end in advice for programmers; their code says as much. */
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-}
-
-function sentenceOf(error: unknown): string {
-  if (error instanceof Error && error.name === 'TimeoutError') return 'it took too long'
-  return error instanceof Error ? error.message : String(error)
 }

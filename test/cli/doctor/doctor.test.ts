@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { OwnEvents } from '../../../src/cli/doctor/own-events.ts'
 import { type Examination, type Finding, ok } from '../../../src/cli/doctor/probe.ts'
 import { access } from '../../../src/cli/doctor/probes/access.ts'
 import { Way } from '../../../src/cli/doctor/way.ts'
@@ -85,13 +86,12 @@ function examinationOf(way: Way): Examination {
   return {
     way,
     topic: 'doctor/x',
-    topicPath: 'doctor/x',
+    events: new OwnEvents(way, 'doctor/x'),
     origin: 'https://app.example',
     originNamed: false,
     holdMs: 1000,
     restartMs: 0,
     known: { proxy: undefined, caller: undefined, streams: false },
-    published: 0,
     tell: async () => {},
   }
 }
@@ -172,7 +172,7 @@ test('Ctrl-C ends it, and what was published is erased', async () => {
     new Response(child.stderr).text(),
     child.exited,
   ])
-  expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 1 })
+  expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 130 })
   expect(stdout).toContain('Interrupted.')
   expect(await hub.stored()).toEqual([])
 })
@@ -185,19 +185,19 @@ test('for a person it is a line a check, what to change below it, and how many p
   const [first, , tls, reach, change, more, skipped, , count] = stdout.split('\n')
   expect(first).toMatch(new RegExp(`^${page.url}, with events of doctor/[0-9a-f]{12}$`))
   expect(tls).toStartWith('ok   tls         http on this machine.')
-  expect(reach).toBe(`FAIL reach       ${page.url}/readyz answered 200, and that is not a hub: \\u{1b}[31mhello`)
+  expect(reach).toBe(`FAIL reach       ${page.url}/livez answered 200, and that is not a hub: \\u{1b}[31mhello`)
   expect(change).toMatch(/^ {17}-> Check the URL/)
   expect(more).toBe('                 -> more: docs/deploy.md')
-  expect(skipped).toMatch(/^skip credential, idle, .*: No hub is reached\.$/)
+  expect(skipped).toMatch(/^skip credential, buffering, .*: No hub is reached\.$/)
   expect(count).toBe('1 problem, 13 checks skipped')
 })
 
 test('no answer and no name are found for what they are', async () => {
   const { examined } = await doctor(`http://127.0.0.1:${freePort()}`)
-  expect(checkOf(examined, 'reach').saw).toMatch(/^Nobody answers at 127\.0\.0\.1:\d+: /)
+  expect(checkOf(examined, 'reach').saw).toMatch(/^No hub answers at http:\/\/127\.0\.0\.1:\d+ \(/)
   const unknown = await doctor('http://no-such-host.invalid')
   expect(troubles(unknown.examined)).toMatchObject({ reach: 'fail' })
-  expect(checkOf(unknown.examined, 'reach').saw).toStartWith('No address is known for no-such-host.invalid')
+  expect(checkOf(unknown.examined, 'reach').saw).toBe('No such name: no-such-host.invalid.')
 })
 
 test.each([

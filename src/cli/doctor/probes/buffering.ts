@@ -1,7 +1,7 @@
 import { plain } from '../../display.ts'
 import { ADVICE } from '../advice.ts'
-import { type Examination, type Finding, fail, ok, type Probe, shown, warn } from '../probe.ts'
-import { NotPublished, type Published, publish } from '../publishing.ts'
+import { NotPublished, type Published } from '../own-events.ts'
+import { type Examination, type Finding, fail, ok, type Probe, shown, skipped, warn } from '../probe.ts'
 import { mayReadTopic, mayWrite, streamPath } from '../rights.ts'
 import { WatchedStream } from '../watched-stream.ts'
 
@@ -23,8 +23,8 @@ export const buffering: Probe = {
       if (!opened) return await nothingCame(stream, examination)
       if (opened.name === '$closing') {
         const { reason } = stream.control('$closing')
-        return warn(`The hub takes no stream now: ${plain(String(reason))}.`, {
-          general: 'mcp-sse connections list   shows who reads; try again later',
+        return fail(`The hub takes no stream now: ${plain(String(reason))}.`, {
+          general: 'mcp-sse connections list   shows who reads; limits.connections… say how many may',
         })
       }
       examination.known.streams = true
@@ -53,6 +53,8 @@ async function timed(stream: WatchedStream, examination: Examination, firstMs: n
     // It may come before the publisher is told that it is stored.
     delays.push(Math.max(0, Math.round(arrival.at - at)))
   }
+  if (delays.length === 0)
+    return skipped(`A stream begins after ${shown(firstMs)}, but no event arrived at the hub: see size.`)
   const slowestMs = Math.max(...delays)
   const numbers = { firstMs, slowestMs }
   const saw = `A stream begins after ${shown(firstMs)}; the slowest of ${delays.length} events came ${shown(slowestMs)} after it was stored`
@@ -66,9 +68,9 @@ async function timed(stream: WatchedStream, examination: Examination, firstMs: n
 /** `undefined`: too large for the proxy, which another probe finds. */
 async function publishedIfTaken(examination: Examination, data: string): Promise<Published | undefined> {
   try {
-    return await publish(examination, data)
+    return await examination.events.publish(data)
   } catch (error) {
-    if (error instanceof NotPublished && error.status === 413) return undefined
+    if (error instanceof NotPublished && error.status === 413 && error.code === undefined) return undefined
     throw error
   }
 }
@@ -76,7 +78,7 @@ async function publishedIfTaken(examination: Examination, data: string): Promise
 async function held(stream: WatchedStream, examination: Examination, cursor: string, size: number): Promise<Finding> {
   const late = `An event of ${size} bytes had not come ${shown(HELD_MS)} after it was stored`
   if (stream.end !== undefined) return fail(`${late}: the stream had ended (${stream.end}).`, ADVICE.idleTimeout)
-  await publish(examination, 'one more')
+  await examination.events.publish('one more')
   const came = await stream.until(1000, () => stream.arrivals.find(({ id }) => id === cursor))
   return fail(
     `${late}, ${came ? 'but came with the next one' : 'nor with the next one'}: something holds it.`,
@@ -98,7 +100,7 @@ async function nothingCame(stream: WatchedStream, examination: Examination): Pro
   const saw = `${response ? 'The head of a stream' : 'Nothing'} came in ${shown(FIRST_BYTES_MS)}, where the hub writes at once`
   if (!mayWrite(examination) || !mayReadTopic(examination)) return fail(`${saw}.`, ADVICE.buffering)
   for (let time = 1; time <= FILLING.times; time++) {
-    await publish(examination, '.'.repeat(FILLING.bytes))
+    await examination.events.publish('.'.repeat(FILLING.bytes))
     const came = await stream.until(200, () => stream.named('$open'))
     const kib = (time * FILLING.bytes) / 1024
     if (came)

@@ -1,8 +1,8 @@
 import { plain } from '../../display.ts'
 import { ADVICE } from '../advice.ts'
 import { fail, ok, type Probe, shown, warn } from '../probe.ts'
-import { publish } from '../publishing.ts'
 import { mayReadTopic, mayWrite, streamPath } from '../rights.ts'
+import { StreamRefused } from '../stream-refused.ts'
 import { WatchedStream } from '../watched-stream.ts'
 
 const BEGINNING_MS = 3000
@@ -19,6 +19,7 @@ export const compression: Probe = {
     })
     try {
       const began = await stream.until(BEGINNING_MS, () => (stream.bytes > 0 ? stream.response : undefined))
+      stream.requireTaken()
       if (!began) {
         return fail(
           `For a client that can read compressed answers, nothing of a stream came in ${shown(BEGINNING_MS)}.`,
@@ -37,8 +38,10 @@ export const compression: Probe = {
       let slowestMs = 0
       for (let index = 0; index < EVENTS; index++) {
         const before = stream.bytes
-        const { at } = await publish(examination, 'compressed?')
+        const { at } = await examination.events.publish('compressed?')
         const came = await stream.until(HELD_MS, () => (stream.bytes > before ? stream.lastByteAt : undefined))
+        // Of a stream that was not taken nothing else is seen when it is compressed: it ended at once.
+        if (came === undefined && stream.endedAt !== undefined) throw new StreamRefused('it ended at once')
         if (came === undefined) {
           return fail(
             `${saw}, and nothing came in the ${shown(HELD_MS)} after an event was stored.`,

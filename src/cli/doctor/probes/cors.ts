@@ -32,8 +32,13 @@ export const cors: Probe = {
 
 /** A request that the caller may make, so that its answer says how pages fare and not how the caller does. */
 function pathFor(examination: Examination): string {
-  if (mayReadTopic(examination)) return `/events/${examination.topicPath}?format=json&limit=1`
-  return examination.known.caller ? '/whoami' : '/livez'
+  if (isKnown(examination) && mayReadTopic(examination)) return `/events/${examination.events.path}?format=json&limit=1`
+  return isKnown(examination) ? '/whoami' : '/livez'
+}
+
+/** Whom everyone is taken for is refused as a page, whatever the way does: what is open to all is so for no page but the hub's. */
+function isKnown({ way, known }: Examination): boolean {
+  return known.caller !== undefined && (way.hasKey || known.caller.mode === 'open')
 }
 
 /** The preflight did not come from the hub, or is not one that a browser takes. */

@@ -27,7 +27,8 @@ export const credential: Probe = {
   },
 }
 
-function callerIn({ status, text }: Answer): Caller | undefined {
+/** `undefined`: the hub lets nobody in with that, or it is not the hub that answers. */
+export function callerIn({ status, text }: Answer): Caller | undefined {
   if (status !== 200) return undefined
   const { principal, mode, grants } = fieldsOf(text)
   if (typeof principal !== 'string' || typeof mode !== 'string' || typeof grants !== 'object') return undefined

@@ -12,6 +12,7 @@ export const headers: Probe = {
     const stream = WatchedStream.open(examination.way, quietPath(examination))
     try {
       const response = await stream.until(3000, () => stream.response)
+      stream.requireTaken()
       if (!response) return fail('A second stream did not begin.', ADVICE.buffering)
       const type = response.headers.get('content-type') ?? 'none'
       if (!type.startsWith('text/event-stream')) {

@@ -29,10 +29,7 @@ function judged(made: URL, { way }: Examination): Finding {
   const told = `${made.origin}${made.pathname.replace(/\/events$/, '')}`.replace(/\/$/, '')
   if (told === way.url) return ok(`The hub knows itself as ${plain(told)}.`)
   if (made.origin === way.origin) {
-    return warn(`Reached by ${way.url}, the hub tells pages ${plain(told)}.`, {
-      general: `public_url = "${way.url}"`,
-      more: 'docs/configuration.md',
-    })
+    return warn(`Reached by ${way.url}, the hub tells pages ${plain(told)}.`, ADVICE.path)
   }
   return fail(
     `Reached by ${way.url}, the hub takes itself for ${plain(told)}: its own page is a stranger, and the URLs it makes lead elsewhere.`,

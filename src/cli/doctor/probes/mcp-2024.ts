@@ -9,11 +9,12 @@ const PATIENCE_MS = 3000
 /** The transport of 2024-11-05: the address that its stream names has to be one that leads back to the hub. */
 export const mcp2024: Probe = {
   name: 'mcp-2024',
-  needs: ['hub', 'caller', 'stream'],
+  needs: ['hub', 'caller', 'subscribe', 'stream'],
   async run({ way }) {
     const stream = WatchedStream.open(way, '/sse')
     try {
       const endpoint = await stream.until(PATIENCE_MS, () => stream.named('endpoint'))
+      stream.requireTaken()
       if (!endpoint) {
         return fail('GET /sse did not say where to post.', {
           general: 'Let GET of /sse through to the hub.',
@@ -24,10 +25,7 @@ export const mcp2024: Probe = {
       const path = target?.href.startsWith(`${way.url}/`) ? target.href.slice(way.url.length) : undefined
       const place = plain(target ? target.origin + target.pathname : endpoint.data)
       if (path === undefined) {
-        return fail(`GET /sse says to post to ${place}, which is not below ${way.url}.`, {
-          general: 'Give the hub a host name of its own instead of a path; or use /mcp, which needs no such address.',
-          more: 'docs/mcp.md',
-        })
+        return fail(`GET /sse says to post to ${place}, which is not below ${way.url}.`, ADVICE.path)
       }
       const body = INITIALIZE
       const { status } = await way.ask(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body })

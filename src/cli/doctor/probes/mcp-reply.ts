@@ -1,6 +1,5 @@
 import { ADVICE } from '../advice.ts'
 import { type Examination, type Finding, fail, shown } from '../probe.ts'
-import { publish } from '../publishing.ts'
 import { mayReadTopic, mayWrite } from '../rights.ts'
 import { WatchedStream } from '../watched-stream.ts'
 
@@ -35,7 +34,7 @@ export async function replyHeld(
         ADVICE.buffering,
       )
     }
-    await publish(examination, 'reply', TYPE)
+    await examination.events.publish('reply', { type: TYPE })
     const came = await answer.until(HELD_MS, () => answer.named('message')?.at ?? answer.endedAt)
     if (came !== undefined && answer.named('message')) return undefined
     return fail('The answer to a call, POST /mcp, did not come when it was there.', ADVICE.buffering)

@@ -1,6 +1,7 @@
 import { plain } from '../../display.ts'
 import { ADVICE } from '../advice.ts'
 import { type Examination, type Finding, fail, ok, type Probe, shown } from '../probe.ts'
+import { StreamRefused } from '../stream-refused.ts'
 import { WatchedStream } from '../watched-stream.ts'
 import { type Answer, fieldsOf } from '../way.ts'
 import { replyHeld } from './mcp-reply.ts'
@@ -61,6 +62,7 @@ function post({ way }: Examination, body: string, headers: Record<string, string
 }
 
 function unopened({ status, code, detail }: Answer): Finding {
+  if (code && (status === 429 || status === 503)) throw new StreamRefused(code)
   return fail(
     `initialize at /mcp was answered with ${status}${code ? ` by the hub: ${plain(detail ?? '')} [${code}]` : ', and not by the hub'}.`,
     {
@@ -77,6 +79,7 @@ async function streamOf(examination: Examination, headers: Record<string, string
   try {
     const began = await stream.until(PATIENCE_MS, () => (stream.bytes > 0 ? stream.response : undefined))
     if (began?.status === 200) return undefined
+    stream.requireTaken()
     const saw = began ? `was answered with ${began.status}` : `did not begin in ${shown(PATIENCE_MS)}`
     return fail(`The stream of notifications, GET /mcp, ${saw}.`, began ? ADVICE.methods : ADVICE.buffering)
   } finally {

@@ -1,6 +1,5 @@
 import { ADVICE } from '../advice.ts'
 import { type Examination, type Finding, fail, ok, type Probe } from '../probe.ts'
-import { publish } from '../publishing.ts'
 import { mayReadTopic, mayWrite, streamPath } from '../rights.ts'
 import { WatchedStream } from '../watched-stream.ts'
 import { fieldsOf } from '../way.ts'
@@ -30,6 +29,7 @@ async function headerLost(examination: Examination): Promise<Finding | undefined
   try {
     // The gap comes first, or never.
     if (await stream.until(PATIENCE_MS, () => stream.named('$gap'))) return undefined
+    stream.requireTaken()
     const saw = 'The header Last-Event-ID does not arrive: the hub takes a client that comes back for a new one'
     return fail(`${saw}, and events that it missed are lost to it.`, ADVICE.lastEventId)
   } finally {
@@ -38,8 +38,8 @@ async function headerLost(examination: Examination): Promise<Finding | undefined
 }
 
 async function missed(examination: Examination): Promise<Finding> {
-  const seen = await publish(examination, 'seen')
-  const wanted = [await publish(examination, 'missed 1'), await publish(examination, 'missed 2')].map(
+  const seen = await examination.events.publish('seen')
+  const wanted = [await examination.events.publish('missed 1'), await examination.events.publish('missed 2')].map(
     ({ cursor }) => cursor,
   )
   const stream = WatchedStream.open(examination.way, streamPath(examination), {
@@ -48,10 +48,11 @@ async function missed(examination: Examination): Promise<Finding> {
   const events = () => stream.arrivals.filter(({ name }) => !name.startsWith('$'))
   try {
     await stream.until(PATIENCE_MS, () => events().find(({ id }) => id === wanted.at(-1)))
+    stream.requireTaken()
     // Other probes publish to the same topic meanwhile: only the order and the beginning are theirs.
     const got = events().map(({ id }) => id)
     const page = await examination.way.ask(
-      `/events/${examination.topicPath}?format=json&since=${seen.cursor}&limit=1000`,
+      `/events/${examination.events.path}?format=json&since=${seen.cursor}&limit=1000`,
     )
     const { events: stored } = fieldsOf(page.text)
     const history = Array.isArray(stored) ? stored.map((event: { cursor?: unknown }) => event.cursor) : []

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { isIP } from 'node:net'
 import { checkServerIdentity, connect, type TLSSocket } from 'node:tls'
+import { unreachable } from '../../hub-client.ts'
 import { ADVICE } from '../advice.ts'
-import { fail, ok, type Probe, shown, warn } from '../probe.ts'
+import { hostOf, unnamed } from '../host-name.ts'
+import { type Finding, fail, ok, type Probe, shown, warn } from '../probe.ts'
 import { codeOf } from '../way.ts'
 
 const PATIENCE_MS = 10_000
@@ -16,6 +18,8 @@ interface Handshake {
   http: string
   /** Why a browser would not go on. */
   problem: string | undefined
+  /** And nothing is wrong with it but that nobody here knows who made it. */
+  unknownIssuer: boolean
   validTo: Date
 }
 
@@ -32,23 +36,24 @@ export const tls: Probe = {
         more: 'docs/deploy.md',
       })
     }
+    const nameless = await unnamed(url)
+    if (nameless) return nameless
     let seen: Handshake
     try {
       seen = await handshake(url, way.signal)
     } catch (error) {
-      const why = codeOf(error) ?? (error instanceof Error ? error.message : String(error))
-      return fail(`No TLS at ${url.host}: ${why}`, {
-        general: `Look whether something listens there that speaks TLS: openssl s_client -connect ${url.hostname}:${url.port || 443}`,
-      })
+      return none(url, error)
     }
     const numbers = { handshakeMs: Math.round(seen.ms) }
     const until = seen.validTo.toISOString().slice(0, 10)
     if (seen.problem) {
       return fail(
         `The certificate is not in order: ${seen.problem}. It is valid until ${until}.`,
-        {
-          general: 'Give the proxy a certificate for this name that clients trust, with its intermediate certificates.',
-        },
+        seen.unknownIssuer
+          ? {
+              general: `NODE_EXTRA_CA_CERTS=<PEM file of its authority> mcp-sse doctor ${url.origin}   if that is yours; else a certificate that clients trust, with its intermediate ones`,
+            }
+          : { general: 'Give the proxy a certificate for this name that clients trust, and that is in date.' },
         numbers,
       )
     }
@@ -62,9 +67,26 @@ export const tls: Probe = {
   },
 }
 
+function none(url: URL, error: unknown): Finding {
+  if (error instanceof Error && error.name === 'AbortError') {
+    return fail(`No answer in ${PATIENCE_MS / 1000} s.`, {
+      general:
+        'Check the address, the port and the firewall: something takes connections, or drops them, without a word.',
+    })
+  }
+  const code = codeOf(error)
+  // A packet of something else where a handshake was due.
+  if (code?.startsWith('ERR_SSL_')) {
+    return fail(`No TLS at ${url.host} (${code}): it may speak http.`, { general: `mcp-sse doctor http://${url.host}` })
+  }
+  return fail(unreachable(url.origin, error).message, {
+    general: 'Check that the proxy and the hub run, the port and the firewall.',
+  })
+}
+
 async function handshake(url: URL, signal: AbortSignal): Promise<Handshake> {
   const started = performance.now()
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  const host = hostOf(url)
   const socket: TLSSocket = connect({
     host,
     port: Number(url.port || 443),
@@ -85,6 +107,7 @@ async function handshake(url: URL, signal: AbortSignal): Promise<Handshake> {
       protocol: socket.getProtocol() ?? 'TLS',
       http: socket.alpnProtocol || 'http/1.1',
       problem: expired ? 'it has expired' : named ? `it is not for ${host}` : untrusted,
+      unknownIssuer: !expired && !named,
       validTo,
     }
   } finally {
