@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { MAX_BODY_BYTES } from '../http/body.ts'
 import { MAX_BATCH_EVENTS } from '../http/publish/publication.ts'
 import { CommandFailure } from './failure.ts'
+import { hubDocument } from './hub-answer.ts'
 import { failureOfAnswer, type HubClient, retryAfterMs } from './hub-client.ts'
 
 const MAX_TRIES = 10
@@ -89,7 +90,7 @@ export class BatchSender {
         body,
       })
       if (response.ok) {
-        const answer = (await response.json()) as BatchDocument
+        const answer = await hubDocument<BatchDocument>(response, 'events')
         this.published.events += lines.length
         this.published.duplicates += answer.events.filter((event) => event.duplicate).length
         this.published.cursor = answer.cursor

@@ -1,4 +1,6 @@
+import { isLocalUrlHost } from '../config/host.ts'
 import type { Listening } from '../config/listening.ts'
+import { withoutUrlSecrets } from '../config/setting.ts'
 import { HubError } from '../core/errors.ts'
 import { plain } from './display.ts'
 import { DONE } from './exit.ts'
@@ -16,8 +18,8 @@ const MOST_SHOWN = 200
 const HELP = `
 Exit code 0: it takes events and streams. 1: it does not, which goes to stderr. No key is sent. Without --url it asks the
 hub of this machine where \`serve\` listens by the same variables and file (PORT, HOST, tls.cert), by https whatever
-certificate it is shown. MCP_SSE_URL does not count: beside a hub it may name another one. What \`serve\` is told by flags
-has to be told here by --url.
+certificate it is shown. MCP_SSE_URL does not count: beside a hub it may name another one, which is
+then said on stderr. What \`serve\` is told by flags has to be told here by --url.
 `
 
 interface HealthOptions {
@@ -36,6 +38,9 @@ export const configureHealth: Configure = (command, io, finish) => {
     .addHelpText('after', HELP)
   command.action(async (options: HealthOptions) => {
     const hubs = options.url ? [namedHub(options.url)] : await hubsOfThisMachine(options, io)
+    const elsewhere = options.url ? undefined : hubElsewhere(io.env.MCP_SSE_URL, hubs)
+    // When nobody reads stderr any more the exit code still says it.
+    if (elsewhere) void io.stderr.write(`mcp-sse: ${elsewhere}\n`).catch(() => {})
     const { hub, response, text } = await firstAnswer(hubs)
     const state = stateIn(text)
     if (state === undefined) {
@@ -74,6 +79,20 @@ async function hubsOfThisMachine({ config, envFile }: HealthOptions, { env, cwd 
     const url = `${tls ? 'https' : 'http'}://${reached(host)}:${port}`
     return new HubClient('health', url, undefined, { anyCertificate: true })
   })
+}
+
+/** What to say when `url`, by which the client commands find a hub, is not one of those that are asked; `undefined`: it is. */
+function hubElsewhere(url: string | undefined, hubs: readonly HubClient[]): string | undefined {
+  if (!url || hubs.some((hub) => sameHub(url, hub.url))) return undefined
+  const shown = plain(withoutUrlSecrets(url))
+  return `this asks ${hubs.map((hub) => hub.url).join(' and ')}, where serve listens on this machine, not MCP_SSE_URL (${shown}): that takes --url.`
+}
+
+/** Of names of this machine each is as good as another: people write localhost. */
+function sameHub(one: string, other: string): boolean {
+  const [a, b] = [URL.parse(one), URL.parse(other)]
+  if (!a || !b || a.protocol !== b.protocol || a.port !== b.port) return false
+  return a.hostname === b.hostname || (isLocalUrlHost(a.hostname) && isLocalUrlHost(b.hostname))
 }
 
 /** As a URL has it: no address is every address. */

@@ -1,4 +1,5 @@
 import { parseExact } from './exact-json.ts'
+import { hubDocument } from './hub-answer.ts'
 import type { HubClient } from './hub-client.ts'
 
 const PAGE_EVENTS = 1000
@@ -30,7 +31,7 @@ export async function* history(
   if (started) asked.set('limit', String(PAGE_EVENTS))
   while (true) {
     const response = await hub.request('/events', { query: asked, ...(signal ? { signal } : {}) })
-    const { events, cursor, hasMore, truncated } = parseExact(await response.text()) as HistoryDocument
+    const { events, cursor, hasMore, truncated } = await hubDocument<HistoryDocument>(response, 'events', parseExact)
     yield { events, truncated, cursor }
     if (!hasMore || !asked.has('since') || asked.get('since') === 'now') return
     asked.set('since', cursor)

@@ -54,14 +54,15 @@ export class HubCertificate {
   /**
    * What a reload finds, and how it is made to count once everything else does. @throws HubError `invalid-config`: also
    * for a certificate that has expired where one that has not is shown, and where there is TLS now and none before
+   * @returns it resolves when new connections are shown the certificate, with what is said of that if it is another one
    */
-  async next(loaded: LoadedConfig): Promise<(listeners: Pick<Listeners, 'renew'>) => Promise<void>> {
+  async next(loaded: LoadedConfig): Promise<(listeners: Pick<Listeners, 'renew'>) => Promise<string | undefined>> {
     const found = await certificateOf(loaded)
     const shown = this.#shown
     if (!found !== !shown) {
       throw new HubError('invalid-config', 'TLS is turned on and off only by a start: stop the hub and start it again.')
     }
-    if (!found || !shown) return async () => {}
+    if (!found || !shown) return async () => undefined
     const { lines, clock } = this.#options
     if (found.expires <= clock.now() && shown.expires > clock.now()) {
       throw new HubError(
@@ -70,20 +71,20 @@ export class HubCertificate {
       )
     }
     return async (listeners) => {
-      if (found.cert !== shown.cert || found.key !== shown.key) {
-        try {
-          await listeners.renew(found)
-        } catch (error) {
-          const reason = error instanceof Error ? error.message : String(error)
-          lines.error(`the new certificate is not shown before the hub is started again: ${reason}`)
-          return
-        }
-        this.#take(found, loaded)
-        lines.info(
-          `new connections are shown the certificate in ${this.#file} as it is now, which ends ${day(found.expires)}.`,
-        )
+      if (found.cert === shown.cert && found.key === shown.key) {
+        this.#sayEnd()
+        return undefined
       }
+      try {
+        if (!(await listeners.renew(found))) return undefined
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error)
+        lines.error(`the new certificate is not shown before the hub is started again: ${reason}`)
+        return undefined
+      }
+      this.#take(found, loaded)
       this.#sayEnd()
+      return `the certificate in ${this.#file}, which ends ${day(found.expires)}`
     }
   }
 

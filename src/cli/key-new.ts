@@ -2,9 +2,12 @@ import { newApiKey } from '../auth/api-keys.ts'
 import type { ConfiguredKey } from '../config/config.ts'
 import { KEY_NAME_ALLOWED, keyNameRefusal, parseMoment } from '../config/credential-value.ts'
 import { addKey, keyBlock } from '../config/key-blocks.ts'
+import { loadConfig } from '../config/load.ts'
 import { parseDuration } from '../core/duration.ts'
+import { HubError } from '../core/errors.ts'
 import { DONE } from './exit.ts'
 import { usageFailure } from './failure.ts'
+import { firstCredential } from './first-credential.ts'
 import { addGrantFlags, type GrantOptions, grantsOf } from './grant-flags.ts'
 import type { Io } from './io.ts'
 import { NEW_KEY } from './last-credential.ts'
@@ -50,7 +53,8 @@ export const configureKeyNew: Configure = (command, io, finish) => {
     const expires = block.expires === undefined ? null : new Date(block.expires).toISOString()
     const document = { name, key, sha256, ...grants, expires, file: path ?? null }
     await io.stdout.write(`${options.json ? JSON.stringify(document) : key}\n`)
-    await io.stderr.write(file ? saved(name, file, io.env) : `${notSaved(name)}\n${keyBlock(block)}`)
+    const first = whetherFirst(block, path, io)
+    await io.stderr.write(file ? saved(name, file, first, io.env) : `${notSaved(name)}${first}\n${keyBlock(block)}`)
     finish(DONE)
   })
 }
@@ -83,10 +87,23 @@ function expiresOf(text: string | undefined): number | undefined {
   throw usageFailure(`--expires ${text} is no time ahead of now.`, 'mcp-sse key new NAME … --expires 90d')
 }
 
-function saved(name: string, file: string, env: Readonly<Record<string, string | undefined>>): string {
+/** What to say when the key closes a hub that was open, as a line; empty: it does not. `path`: the file it was added to. */
+function whetherFirst(block: ConfiguredKey, path: string | undefined, { env, cwd, mode }: Io): string {
+  try {
+    const { config } = loadConfig({ env, cwd, mode, configFile: path, closed: true })
+    const auth = path === undefined ? { ...config.auth, keys: [...config.auth.keys, block] } : config.auth
+    const said = firstCredential({ ...config, auth }, block.name)
+    return said === undefined ? '' : `mcp-sse: ${said}\n`
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error
+    return `mcp-sse: the configuration is wrong, and a hub does not take it over: ${error.message.split('\n')[0]}\n`
+  }
+}
+
+function saved(name: string, file: string, first: string, env: Io['env']): string {
   const other = ['MCP_SSE_AUTH_KEYS', 'MCP_SSE_AUTH_KEYS_FILE'].find((variable) => env[variable])
   const hidden = other ? `mcp-sse: ${other} is set and goes before the keys of ${file}.\n` : ''
-  return `${hidden}mcp-sse: ${name} is in ${file}. This is the only time its key is shown.\nTry: ${HOW_TO_RELOAD}\n`
+  return `${hidden}mcp-sse: ${name} is in ${file}. This is the only time its key is shown.\n${first}Try: ${HOW_TO_RELOAD}\n`
 }
 
 function notSaved(name: string): string {

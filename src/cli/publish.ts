@@ -3,6 +3,7 @@ import { plain } from './display.ts'
 import { type EventDefaults, eventOfData, eventOfObject } from './event-line.ts'
 import { DONE } from './exit.ts'
 import { CommandFailure, usageFailure } from './failure.ts'
+import { hubDocument } from './hub-answer.ts'
 import { addHubFlags, type HubClient, hubClient } from './hub-client.ts'
 import type { Io } from './io.ts'
 import { Progress } from './progress.ts'
@@ -16,6 +17,13 @@ interface PublishOptions {
   id?: string
   lines?: true
   ndjson?: true
+}
+
+interface Receipt {
+  cursor: string
+  topic: string
+  type: string
+  duplicate?: boolean
 }
 
 const EXAMPLES = `
@@ -71,7 +79,7 @@ async function publishOne(
 ): Promise<string> {
   const body = data === '-' ? await readText(io.stdin.read()) : data
   const response = await (fitsPath(topic) ? sendData : sendEvent)(hub, topic, body, options)
-  const receipt = (await response.json()) as { cursor: string; topic: string; type: string; duplicate?: boolean }
+  const receipt = await hubDocument<Receipt>(response, 'cursor')
   if (options.json) return `${JSON.stringify(receipt)}\n`
   const again = receipt.duplicate ? '  (was there already)' : ''
   return `${receipt.cursor}  ${plain(receipt.topic)}  ${plain(receipt.type)}${again}\n`

@@ -6,7 +6,6 @@ import type { LogLines } from '../daemon/log-lines.ts'
 import type { ServerLog } from '../daemon/server-log.ts'
 import type { Listeners } from '../http/listen.ts'
 import type { McpOnDemand } from '../mcp/on-demand.ts'
-import type { OpenedLog } from '../storage/open.ts'
 import type { WebhooksOnDemand } from '../webhooks/on-demand.ts'
 import { accessSettings, namingSource } from './access-settings.ts'
 import { eventTypesOf } from './event-types.ts'
@@ -14,24 +13,26 @@ import type { FirstKey } from './first-key.ts'
 import type { HubCertificate } from './hub-certificate.ts'
 import type { LiveSettings } from './live-settings.ts'
 import type { ReloadOptions } from './reload.ts'
+import type { RetentionChange } from './retention-change.ts'
 
 /** One part of a running hub that takes over what was read. */
 export interface ReloadPart {
   /**
    * All that may be refused, and nothing that anybody sees.
    * @param closed as in `ReloadOptions.apply`
-   * @returns what makes it count. What it does at once does not throw; what it resolves to is the rest of the work
+   * @returns what makes it count. What it does at once does not throw; what it resolves to is the rest of the work, with
+   * what there is to be said of it besides the names of settings
    */
   prepare(next: LoadedConfig, closed: boolean): MakeCount | Promise<MakeCount>
 }
 
-type MakeCount = () => void | Promise<void>
+type MakeCount = (() => void) | (() => Promise<void>) | (() => Promise<string | undefined>)
 
 const nothing: MakeCount = () => {}
 
 export interface ReloadedHub {
   live: LiveSettings
-  log: OpenedLog
+  retention: RetentionChange
   hub: Hub
   access: Access
   publishRate: PublishRate
@@ -61,6 +62,7 @@ export function applying(parts: readonly ReloadPart[], report: (error: unknown) 
     // One turn for all of them. What comes after it can fail, and takes nothing back.
     const rest = await Promise.allSettled(makeCount.map(async (make) => make()))
     for (const result of rest) if (result.status === 'rejected') report(result.reason)
+    return rest.flatMap((result) => (result.status === 'fulfilled' && result.value ? [result.value] : []))
   }
 }
 
@@ -129,15 +131,8 @@ function publishing({ live, publishRate }: ReloadedHub): ReloadPart {
   }
 }
 
-function retention({ live, log }: ReloadedHub): ReloadPart {
-  return {
-    prepare: (next) => {
-      const { maxAgeMs, maxEvents, maxBytes } = next.config.retention
-      const limits = { maxAgeMs, maxEvents, maxBytes }
-      const before = live.config.retention
-      return Bun.deepEquals({ ...before, ...limits }, before) ? nothing : () => log.retain(limits)
-    },
-  }
+function retention({ retention: limits }: ReloadedHub): ReloadPart {
+  return { prepare: (next) => () => limits.change(next.config.retention) }
 }
 
 function forwards({ live, webhooks }: ReloadedHub): ReloadPart {

@@ -6,14 +6,18 @@ import { HubError } from '../core/errors.ts'
 import type { LogLines } from '../daemon/log-lines.ts'
 import { accessMode } from './access-settings.ts'
 import { CommandFailure } from './failure.ts'
+import { nobodyWithoutCredential } from './first-credential.ts'
 import { NEW_KEY, startWithoutCredentials } from './last-credential.ts'
 
 export interface ReloadOptions {
   loaded: LoadedConfig
   /** Reads all sources again; `closed` as in `ConfigSources`. @throws HubError `invalid-config` */
   load: (closed: boolean) => LoadedConfig
-  /** Makes what was read count; `closed`: nobody gets in. It changes nothing when it throws. */
-  apply: (next: LoadedConfig, closed: boolean) => Promise<void>
+  /**
+   * Makes what was read count; `closed`: nobody gets in. It changes nothing when it throws. @returns what counts anew
+   * besides settings: files that they name
+   */
+  apply: (next: LoadedConfig, closed: boolean) => Promise<readonly string[]>
   lines: LogLines
 }
 
@@ -41,10 +45,13 @@ export class Reload {
       const mode = accessMode(next.config)
       const closed = hadCredentials && mode !== 'credentials'
       if (this.#mode === 'open' && mode === 'open to all') throw onlyByStart()
-      await apply(next, closed)
+      const files = await apply(next, closed)
       for (const warning of next.warnings) lines.warn(warning)
-      lines.info(`reloaded: ${this.#changes(next)}`)
+      lines.info(`reloaded: ${this.#changes(next, files)}`)
       if (closed) lines.error(nobodyGetsIn(next.config))
+      else if (!hadCredentials && mode === 'credentials') {
+        lines.warn(`from now on ${nobodyWithoutCredential(next.config.auth)}`)
+      }
       this.#loaded = next
       this.#mode = closed ? 'credentials' : mode
     } catch (error) {
@@ -56,7 +63,7 @@ export class Reload {
   }
 
   /** `keys added ci; keys removed old; forwards changed chat; auth.jwt.secret; needs a restart: port`: names, never values. */
-  #changes(next: LoadedConfig): string {
+  #changes(next: LoadedConfig, files: readonly string[]): string {
     const before = this.#loaded
     const reloaded = new Set(reloadedKeys().map((key) => key.name))
     const atOnce = changedKeys(before, next).filter((name) => reloaded.has(name) && !LISTED.has(name))
@@ -65,7 +72,7 @@ export class Reload {
     const parts = [
       ...listChanges('keys', before.config.auth.keys, next.config.auth.keys),
       ...listChanges('forwards', before.config.forwards, next.config.forwards),
-      ['', atOnce.join(', ')],
+      ['', [...atOnce, ...files].join(', ')],
       ['needs a restart: ', later.join(', ')],
     ] as const
     const said = parts.filter(([, what]) => what !== '').map(([title, what]) => title + what)

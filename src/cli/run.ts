@@ -13,7 +13,7 @@ Examples:
   mcp-sse subscribe 'cron/**'
 
 The client commands find the hub by MCP_SSE_URL (http://127.0.0.1:3000 if not set) and send MCP_SSE_KEY, if set, as a
-bearer token.
+bearer token. Only health asks the hub of this machine, and sends no key.
 `
 
 /** Verbs whose flags are configuration: a wrong one is a wrong configuration. */

@@ -29,7 +29,9 @@ import { LiveSettings } from './live-settings.ts'
 import { offeredTypesOf } from './offered-types.ts'
 import { Reload, type ReloadOptions } from './reload.ts'
 import { applying, reloadParts, warnOfLoopback } from './reload-parts.ts'
+import { RetentionChange } from './retention-change.ts'
 import { serverOf } from './server.ts'
+import { shutDown } from './shutdown.ts'
 import { greet, welcome } from './welcome.ts'
 
 /**
@@ -42,7 +44,7 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
   const managed = Promise.withResolvers<ServiceManager>()
   const reload = Promise.withResolvers<() => Promise<void>>()
   // Before anything slow, as without a listener the signal ends the process; what comes too early waits.
-  const ignoreReloads = onReloadSignal({
+  const endReloads = onReloadSignal({
     reload: async () => {
       const [manager, run] = await Promise.all([managed.promise, reload.promise])
       await manager.during(run)
@@ -70,6 +72,7 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
   let hub: Hub | undefined
   let mcp: McpOnDemand | undefined
   let webhooks: WebhooksOnDemand | undefined
+  let retention: RetentionChange | undefined
   let unwatch: (() => void) | undefined
   let exitCode = DONE
   const failed = Promise.withResolvers<void>()
@@ -106,22 +109,25 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
       onMissing: (host) =>
         lines[isLoopback(host) ? 'info' : 'warn'](`this machine has no ${host}; listening without it.`),
     })
-    const reloaded = reloadParts({ ...parts, ...server, log, webhooks, certificate, listeners })
+    retention = new RetentionChange({ log, limits: config.retention, clock: systemClock, lines, report })
+    const reloaded = reloadParts({ ...parts, ...server, retention, webhooks, certificate, listeners })
     const reloads = new Reload({ loaded, load, apply: applying(reloaded, report), lines })
     reload.resolve(() => reloads.run())
     manager.ready(`listens on ${listeners.urls.join(' and ')}`)
     unwatch = watchdog(manager, log, lines)
-    const place = { ...listeners, firstKey: made !== undefined, certificateHost: certificate.shown?.host }
-    greet(welcome(config, place), io.stdout, lines)
+    const place = { ...listeners, firstKey: made !== undefined, certificate: certificate.shown }
+    greet(await welcome(config, place), io.stdout, lines)
     await stop.wait()
+    endReloads(() => lines.info('SIGHUP is ignored: the hub stops, and the next start reads its settings anyway.'))
     hub.admission.refuseNew()
+    listeners.farewell()
     const { drain } = live.config
     manager.stopping(drain.delayMs + drain.timeoutMs)
     await Promise.race([Bun.sleep(drain.delayMs), failed.promise])
   } finally {
-    ignoreReloads()
     certificate.close()
-    await end({ hub, mcp, webhooks, listeners }, live.config.drain.timeoutMs)
+    retention?.close()
+    await shutDown({ hub, mcp, webhooks, listeners }, live.config.drain.timeoutMs)
     unwatch?.()
     await log.close()
   }
@@ -147,33 +153,4 @@ function hasWebhooks({ durability, dataDir, forwards }: LoadedConfig['config']):
 function webhooksOf(options: HubWebhooksOptions): WebhooksOnDemand {
   warnOfLoopback(options.live, options.lines)
   return new WebhooksOnDemand(async () => (await import('./hub-webhooks.ts')).hubWebhooks(options))
-}
-
-/** What runs; a start that fails leaves some of it out. */
-interface Running {
-  hub: Hub | undefined
-  mcp: McpOnDemand | undefined
-  webhooks: WebhooksOnDemand | undefined
-  listeners: Listeners | undefined
-}
-
-/** Streams are told before their sockets are closed; what does not go in time is cut off. */
-async function end({ hub, mcp, webhooks, listeners }: Partial<Running>, timeoutMs: number): Promise<void> {
-  let late: ReturnType<typeof setTimeout> | undefined
-  const patience = new Promise<void>((resolve) => {
-    late = setTimeout(resolve, timeoutMs)
-  })
-  const answered = listeners?.stop()
-  // First the hub: a call of MCP that waits at it is answered with the place to go on from. What streams leave of the
-  // time is for those that take their last frame slowly and for what is being sent.
-  await hub?.drain(timeoutMs / 2)
-  const sent = (await webhooks?.begun())?.stop(timeoutMs / 2)
-  await mcp?.drain()
-  await Promise.race([answered, patience])
-  // A timer that is left would keep the process for the rest of its time.
-  clearTimeout(late)
-  await listeners?.cutOff()
-  await sent
-  mcp?.close()
-  hub?.close()
 }

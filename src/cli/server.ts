@@ -8,6 +8,7 @@ import type { Report } from '../daemon/failure-report.ts'
 import type { ServerLog } from '../daemon/server-log.ts'
 import { Answers } from '../http/answers.ts'
 import { createApp } from '../http/app.ts'
+import { Rooms } from '../http/rooms.ts'
 import type { OfferedTypes } from '../mcp/events/offered-types.ts'
 import { McpOnDemand } from '../mcp/on-demand.ts'
 import { logFileSizes } from '../storage/open.ts'
@@ -47,6 +48,7 @@ export function serverOf(options: ServerOptions): HubServer {
     systemClock.monotonic,
   )
   const answers = new Answers(ANSWER_BYTES)
+  const rooms = new Rooms()
   const mcp = new McpOnDemand(async () => {
     const { hubMcp } = await import('./hub-mcp.ts')
     return hubMcp({ hub, access, live, types: await offeredTypes(), webhooks, publishRate, answers, report })
@@ -72,6 +74,7 @@ export function serverOf(options: ServerOptions): HubServer {
       publishRate,
       refusals,
       answers,
+      rooms,
       heartbeats: live.hub,
       now: systemClock.now,
       report,

@@ -1,5 +1,6 @@
 import { plain, shortTime } from './display.ts'
 import { DONE } from './exit.ts'
+import { hubDocument } from './hub-answer.ts'
 import { addHubFlags, hubClient } from './hub-client.ts'
 import type { Configure } from './verb.ts'
 
@@ -18,7 +19,7 @@ export const configureTopics: Configure = (command, io, finish) => {
       const query = new URLSearchParams(patterns.map((pattern) => ['pattern', pattern]))
       if (page !== undefined) query.set('page', page)
       const response = await hub.request('/topics', { query })
-      const { topics, next } = (await response.json()) as TopicsDocument
+      const { topics, next } = await hubDocument<TopicsDocument>(response, 'topics')
       const lines = topics.map((topic) => (options.json ? `${JSON.stringify(topic)}\n` : topicLine(topic)))
       if (lines.length > 0) await io.stdout.write(lines.join(''))
       page = next

@@ -1,4 +1,5 @@
 import { version } from '../../package.json'
+import type { Certificate } from '../config/certificate.ts'
 import { type Config, FIRST_KEY } from '../config/config.ts'
 import { isLoopback } from '../config/host.ts'
 import type { LogLines } from '../daemon/log-lines.ts'
@@ -10,28 +11,42 @@ export interface Place {
   port: number
   /** The key that it made for itself counts. */
   firstKey: boolean
-  /** The name by which people reach it, of its certificate; `undefined`: no TLS. */
-  certificateHost?: string | undefined
+  /** What it shows, and the name by which people reach it; `undefined`: no TLS. */
+  certificate?: Pick<Certificate, 'cert' | 'host'> | undefined
 }
 
 /** The lines of a start. No key is in them: whoever has one puts it where the example takes it from. */
-export function welcome(config: Config, { urls, port, firstKey, certificateHost }: Place): string {
+export async function welcome(config: Config, { urls, port, firstKey, certificate }: Place): Promise<string> {
   const kept = config.durability === 'memory' ? 'in memory only: gone with the process' : config.dataDir
   const local = config.hosts.some((host) => isLoopback(host) || host === '0.0.0.0' || host === '::')
   const plain = local ? `localhost:${port}` : urls[0]!.replace(/^http:\/\//, '')
-  const secure = certificateHost === undefined ? undefined : (config.publicUrl ?? `https://${certificateHost}:${port}`)
+  const secure = certificate && (config.publicUrl ?? `https://${certificate.host}:${port}`)
   const place = secure ?? plain
   const url = secure ?? config.publicUrl ?? `http://${plain}`
   const credential = needsCredential(config) ? `-H "Authorization: Bearer $MCP_SSE_KEY" ` : ''
+  const trust = certificate && shownAt(secure!, port) ? await trustOf(config, certificate.cert) : ''
   return [
     `mcp-sse ${version} listens on ${urls.join(' and ')}`,
     `  data   ${kept} (durability ${config.durability})`,
     `  access ${accessLine(config, firstKey)}`,
     `  page   ${url}/`,
     `  mcp    ${url}/mcp`,
-    `  try    curl ${credential}-d 'hello' ${place}/events/greetings`,
+    `  try    curl ${trust}${credential}-d 'hello' ${place}/events/greetings`,
     '',
   ].join('\n')
+}
+
+/** Whether `url` leads to the hub itself, as far as can be told: at another port a proxy shows a certificate of its own. */
+function shownAt(url: string, port: number): boolean {
+  return Number(new URL(url).port || 443) === port
+}
+
+/** What curl has to be told of a certificate that no public authority signed: it takes one of the chain for the authority. */
+async function trustOf({ tls }: Config, pem: string): Promise<string> {
+  const { isOfPublicAuthority } = await import('../config/public-authority.ts')
+  if (isOfPublicAuthority(pem)) return ''
+  const path = tls!.cert
+  return `--cacert ${/^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`} `
 }
 
 /** Waits for nobody: a hub whose stdout is closed, full or not read runs all the same. */

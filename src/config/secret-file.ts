@@ -1,6 +1,6 @@
-import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { readableWarning } from './readable.ts'
+import { readRegularFile } from './regular-file.ts'
 import type { SecretForm } from './value.ts'
 import type { Environment } from './variable.ts'
 
@@ -18,14 +18,14 @@ export function readSecretFile(
 ): SecretRead {
   const path = resolve(cwd, file)
   try {
-    const stat = statSync(path)
-    // A pipe would be empty at the next reload, and would keep it waiting.
-    if (!stat.isFile())
+    const bytes = readRegularFile(path, MAX_SECRET_BYTES)
+    if (bytes === 'irregular') {
       return { problem: `${variable}: ${file} is not a regular file. Name one that holds the secret.` }
-    if (stat.size > MAX_SECRET_BYTES) {
+    }
+    if (bytes === 'too large') {
       return { problem: `${variable}: ${file} is above 64 KiB, which no secret is. Name the right file.` }
     }
-    const text = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
+    const text = bytes.toString('utf8').replace(/\r?\n$/, '')
     if (text === '') return { problem: `${variable}: ${file} is empty. Write the secret to it.` }
     const warning = form === 'tables' ? undefined : readableWarning(path, file, 'a secret', env)
     return { value: form === 'lines' ? text.split(/\r?\n/) : text, warning }

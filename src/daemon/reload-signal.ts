@@ -11,9 +11,11 @@ export interface ReloadSignal {
 
 /**
  * Reloads on SIGHUP, one at a time: signals during a reload come to one more. Without a terminal from the start it is
- * always a reload. @returns the idempotent undo
+ * always a reload.
+ * @returns ends the reloads, for a process that stops: `told` is called instead of the first of those that are asked for
+ * and have not begun. The signal is never given back, as without a listener it ends the process in the middle of its stop.
  */
-export function onReloadSignal({ reload, hangUp }: ReloadSignal): () => void {
+export function onReloadSignal({ reload, hangUp }: ReloadSignal): (told: () => void) => void {
   const onTerminal = isatty(STDERR)
   const oneAtATime = new ReloadTurns(reload)
   const listener = (): void => {
@@ -22,7 +24,7 @@ export function onReloadSignal({ reload, hangUp }: ReloadSignal): () => void {
   }
   // On Windows it means that the console window was closed, and nothing can stop the end.
   if (process.platform !== 'win32') process.on('SIGHUP', listener)
-  return () => void process.off('SIGHUP', listener)
+  return (told) => oneAtATime.end(told)
 }
 
 /** Runs that never overlap; however many are asked for during one, one more follows it. */
@@ -30,14 +32,31 @@ export class ReloadTurns {
   readonly #run: () => Promise<void>
   #running = false
   #again = false
+  #instead: (() => void) | undefined
 
   constructor(run: () => Promise<void>) {
     this.#run = run
   }
 
   ask(): void {
-    this.#again = true
-    if (!this.#running) void this.#loop()
+    if (this.#instead) this.#refuse()
+    else {
+      this.#again = true
+      if (!this.#running) void this.#loop()
+    }
+  }
+
+  /** No run begins any more. `instead` is called once, when one is asked for or was to follow. */
+  end(instead: () => void): void {
+    if (this.#instead) return
+    this.#instead = instead
+    if (this.#again) this.#refuse()
+    this.#again = false
+  }
+
+  #refuse(): void {
+    this.#instead!()
+    this.#instead = () => {}
   }
 
   async #loop(): Promise<void> {

@@ -6,7 +6,6 @@ import type { Mcp } from '../mcp/mcp.ts'
 import type { OutletAdmin } from '../webhooks/summary.ts'
 import type { Answers } from './answers.ts'
 import { BODY_TIMEOUT_MS } from './body.ts'
-import { ByteRoom } from './byte-room.ts'
 import { connections } from './connections.ts'
 import { erase } from './erase.ts'
 import { countRefusal, Gate, noteRefusal, refusalFor } from './gate.ts'
@@ -22,6 +21,7 @@ import { pathOf } from './parameters.ts'
 import { problemOf, problemResponse } from './problem.ts'
 import { ProtectedResource } from './protected-resource.ts'
 import { publish } from './publish/publish.ts'
+import type { Rooms } from './rooms.ts'
 import { RouteTable } from './route-table.ts'
 import { streamRoutes } from './stream.ts'
 import { tickets } from './tickets.ts'
@@ -55,36 +55,19 @@ export interface AppOptions {
   tls?: boolean
   /** Seconds without a byte in either direction before a socket is closed; above the heartbeat by far. */
   idleTimeoutS?: (heartbeatMs: number) => number
-  /** Bytes of all bodies that are being read at one time to be published, a quarter of it of one principal; default 64 MiB. */
-  bodyBytes?: number
-  /** The same of bodies that ask for tickets; default 4 MiB. */
-  ticketBytes?: number
-  /** The same of messages to MCP, until they are answered; default 32 MiB. */
-  messageBytes?: number
+  /** Memory for what arrives. Shared as well. */
+  rooms: Rooms
   /** Memory for pages of history and topics. Shared as well. */
   answers: Answers
   /** For one body to be complete, milliseconds; default 30 s. */
   bodyTimeoutMs?: number
 }
 
-const MIB = 1024 * 1024
-const BODY_BYTES = 64 * MIB
-const TICKET_BYTES = 4 * MIB
-const MESSAGE_BYTES = 32 * MIB
-const REDELIVERY_BYTES = 256 * 1024
-
 /** All of HTTP, in the order in which it sees a request: who asks, CORS, errors, routes. Listen with `app.listen`. */
 export function createApp(options: AppOptions) {
-  const { hub, access, answers, report } = options
+  const { hub, access, answers, rooms, report } = options
   const gate = new Gate(access)
   const resource = new ProtectedResource(access)
-  const bodies = new ByteRoom({ bytes: options.bodyBytes ?? BODY_BYTES, what: 'request bodies are arriving' })
-  const ticketBodies = new ByteRoom({
-    bytes: options.ticketBytes ?? TICKET_BYTES,
-    what: 'requests for tickets are arriving',
-  })
-  const messages = new ByteRoom({ bytes: options.messageBytes ?? MESSAGE_BYTES, what: 'messages to MCP are answered' })
-  const redeliveries = new ByteRoom({ bytes: REDELIVERY_BYTES, what: 'requests to send again are arriving' })
   const bodyTimeoutMs = options.bodyTimeoutMs ?? BODY_TIMEOUT_MS
   const idleTimeout = new IdleTimeout(options.heartbeats, options.idleTimeoutS)
   const app = visited('http/app', {
@@ -129,7 +112,7 @@ export function createApp(options: AppOptions) {
   })
   app.use(page())
   app.use(resource.plugin())
-  app.use(publish({ hub, gate, rate: options.publishRate, bodies, bodyTimeoutMs }))
+  app.use(publish({ hub, gate, rate: options.publishRate, bodies: rooms.bodies, bodyTimeoutMs }))
   app.use(headOfStream(options.now, (path) => table.methods(path), idOf))
   app.use(
     streamRoutes({
@@ -144,7 +127,7 @@ export function createApp(options: AppOptions) {
   app.use(topics({ log: hub.log, access, answers }))
   app.use(erase(hub.log))
   app.use(whoami(access))
-  app.use(tickets({ access, gate, bodies: ticketBodies, bodyTimeoutMs }))
+  app.use(tickets({ access, gate, bodies: rooms.ticketBodies, bodyTimeoutMs }))
   app.use(
     mcpRoutes({
       mcp: options.mcp,
@@ -152,13 +135,13 @@ export function createApp(options: AppOptions) {
       gate,
       refusals: options.refusals,
       answers,
-      bodies: messages,
+      bodies: rooms.messages,
       bodyTimeoutMs,
       idleTimeout,
     }),
   )
   app.use(connections({ hub, access, answers }))
-  app.use(webhooks({ webhooks: options.webhooks, gate, access, answers, bodies: redeliveries, bodyTimeoutMs }))
+  app.use(webhooks({ webhooks: options.webhooks, gate, access, answers, bodies: rooms.redeliveries, bodyTimeoutMs }))
   app.use(health(hub))
   app.use(metrics(options.metrics))
   app.use(openapi(options.version, access))

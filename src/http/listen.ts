@@ -1,5 +1,7 @@
 import { HubError } from '../core/errors.ts'
 import type { createApp } from './app.ts'
+import { lastAnswers } from './last-answers.ts'
+import { portTurn } from './port-turn.ts'
 
 /** PEM texts that belong together. */
 export interface TlsPair {
@@ -12,11 +14,15 @@ export interface Listeners {
   urls: string[]
   port: number
   /**
-   * New connections are shown this certificate; those that are open go on as they are, but for idle ones between two
-   * requests, which are closed. Only of what listens with one. @throws HubError, and nothing has changed
+   * Resolves when all new connections are shown this certificate, which some are not for `farewellMs`. What is being
+   * answered goes on; connections that are kept between two requests end with their next answer, or are closed then. Only
+   * of what listens with one.
+   * @returns `false`: it was stopped meanwhile @throws HubError, and nothing has changed
    */
-  renew(tls: TlsPair): Promise<void>
-  /** No new connections; resolves when the requests in flight are answered. */
+  renew(tls: TlsPair): Promise<boolean>
+  /** Every answer from now on is the last one on its connection. */
+  farewell(): void
+  /** `farewell`, and a moment later no new connections; resolves when the requests in flight are answered. */
   stop(): Promise<void>
   /** Cuts off what is left. */
   cutOff(): Promise<void>
@@ -31,24 +37,33 @@ export interface ListenOptions {
   tls?: TlsPair | undefined
   /** Called for a host this machine does not have, unless it is the only one. */
   onMissing: (host: string) => void
+  /** How long the servers of a certificate say farewell before they are stopped, milliseconds; default 2 s. */
+  farewellMs?: number
 }
 
 const LOOK_MS = 20
+const FAREWELL_MS = 2000
+/** For those who send one request after the other; everybody else is told by `drain.delay`. */
+const SHORT_FAREWELL_MS = 200
 
-type Server = NonNullable<ReturnType<typeof createApp>['server']>
+type App = ReturnType<typeof createApp>
+type Server = NonNullable<App['server']>
 
 interface Listening {
   host: string
+  app: App
   server: Server
 }
 
 /** One server a host, on one port. @throws HubError `port-in-use`, `address-missing`, `invalid-config` */
-export async function listen({ app, hosts, port, tls, onMissing }: ListenOptions): Promise<Listeners> {
+export async function listen(options: ListenOptions): Promise<Listeners> {
+  const { app, hosts, port, tls, onMissing, farewellMs = FAREWELL_MS } = options
   const listening: Listening[] = []
+  const endTurn = tls && port !== 0 ? await portTurn(port) : undefined
   try {
     for (const host of hosts) {
-      const server = open(app, { host, port: listening[0]?.server.port ?? port, tls, alone: true })
-      if (server) listening.push({ host, server })
+      const opened = open(app, { host, port: listening[0]?.server.port ?? port, tls, alone: true })
+      if (opened) listening.push(opened)
       else if (hosts.length > 1) onMissing(host)
     }
     if (listening.length === 0) {
@@ -57,10 +72,12 @@ export async function listen({ app, hosts, port, tls, onMissing }: ListenOptions
         `This machine has no address ${hosts.join(', ')}. If it comes later (a VPN, DHCP), start the hub again then; else set HOST to one that is there, for example 127.0.0.1.`,
       )
     }
-    return new ListeningServers(app, listening)
+    return new ListeningServers(app, listening, farewellMs)
   } catch (error) {
     await all(serversOf(listening), (server) => server.stop(true))
     throw error
+  } finally {
+    endTurn?.()
   }
 }
 
@@ -68,51 +85,71 @@ class ListeningServers implements Listeners {
   readonly urls: string[]
   readonly port: number
   readonly #app: ListenOptions['app']
+  readonly #farewellMs: number
   #current: readonly Listening[]
-  /** Those that take no connection any more, while they have one. */
+  /** Those that are to take no connection any more, while they have one. */
   readonly #retired = new Set<Server>()
+  readonly #stopping = Promise.withResolvers<void>()
   #stopped = false
+  /** When it began, as `performance.now()`. */
+  #farewell: number | undefined
 
-  constructor(app: ListenOptions['app'], current: readonly Listening[]) {
+  constructor(app: ListenOptions['app'], current: readonly Listening[], farewellMs: number) {
     this.urls = current.map(({ server }) => String(server.url).replace(/\/$/, ''))
     this.port = current[0]!.server.port!
     this.#app = app
+    this.#farewellMs = farewellMs
     this.#current = current
   }
 
   /** A server of Bun 1.4.5 keeps its first certificate (`reload` ignores `tls`): others take its place on the port. */
-  async renew(tls: TlsPair): Promise<void> {
-    if (this.#stopped) return
+  async renew(tls: TlsPair): Promise<boolean> {
+    if (this.#farewell !== undefined) return false
     const { port } = this
     const next: Listening[] = []
     try {
       for (const { host } of this.#current) {
-        const server = open(this.#app, { host, port, tls, alone: false })
-        if (!server) throw new HubError('internal', `${host} cannot be listened on any more.`)
-        next.push({ host, server })
+        const opened = open(this.#app, { host, port, tls, alone: false })
+        if (!opened) throw new HubError('internal', `${host} cannot be listened on any more.`)
+        next.push(opened)
       }
     } catch (error) {
       await all(serversOf(next), (server) => server.stop(true))
       throw error
     }
-    const before = serversOf(this.#current)
+    const before = this.#current
     this.#current = next
-    for (const server of before) {
+    for (const { app, server } of before) {
+      lastAnswers(app)
       this.#retired.add(server)
-      void server.stop(false).then(() => this.#retired.delete(server))
     }
+    // They go on listening that long: Bun (1.4.5) closes the connections between two requests together with the port.
+    await sleepUnless(this.#stopping.promise, this.#farewellMs)
+    for (const { server } of before) void server.stop(false).then(() => this.#retired.delete(server))
+    return !this.#stopped
+  }
+
+  farewell(): void {
+    if (this.#farewell !== undefined) return
+    this.#farewell = performance.now()
+    for (const { app } of this.#current) lastAnswers(app)
   }
 
   async stop(): Promise<void> {
+    this.farewell()
     this.#stopped = true
+    this.#stopping.resolve()
+    await Bun.sleep(Math.max(0, this.#farewell! + SHORT_FAREWELL_MS - performance.now()))
     const servers = this.#servers()
     let closed = false
     const closing = all(servers, (server) => server.stop(false)).then(() => {
       closed = true
     })
-    // Bun waits for connections too on which half of a request has come, or nothing: one would hold up every stop.
+    // Bun waits for connections too on which half of a request has come, or nothing: one would hold up every stop. The
+    // first look is a moment later, for the requests of those whose connections were taken last.
     const answered = async (): Promise<void> => {
-      while (!closed && servers.some((server) => server.pendingRequests > 0)) await Bun.sleep(LOOK_MS)
+      do await Bun.sleep(LOOK_MS)
+      while (!closed && servers.some((server) => server.pendingRequests > 0))
     }
     await Promise.race([closing, answered()])
   }
@@ -135,13 +172,13 @@ interface Opening {
 }
 
 /** @returns `undefined` for an address this machine does not have. */
-function open(app: ListenOptions['app'], { host, port, tls, alone }: Opening): Server | undefined {
+function open(newApp: ListenOptions['app'], { host, port, tls, alone }: Opening): Listening | undefined {
   try {
-    if (!tls) return started(app, { hostname: host, port })
+    if (!tls) return started(newApp, { hostname: host, port })
     // Two servers have the port while the certificate is renewed, which each has to allow from the beginning. What
     // listens there without that is found out before.
     if (alone && port !== 0) Bun.listen({ hostname: host, port, socket: { data() {} } }).stop(true)
-    return started(app, { hostname: host, port, tls, reusePort: true })
+    return started(newApp, { hostname: host, port, tls, reusePort: true })
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === 'EADDRINUSE') {
@@ -163,18 +200,19 @@ function open(app: ListenOptions['app'], { host, port, tls, alone }: Opening): S
 }
 
 function started(
-  app: ListenOptions['app'],
+  newApp: ListenOptions['app'],
   options: { hostname: string; port: number; tls?: TlsPair; reusePort?: boolean },
-): Server {
+): Listening {
   const known = process.listeners('beforeExit')
-  const { server } = app({ tls: options.tls !== undefined }).listen(options)
+  const app = newApp({ tls: options.tls !== undefined }).listen(options)
+  const { server } = app
   // Elysia (1.4.30) leaves one for each app, which keeps it for good: 0.2 MiB a renewal and address. The process never
   // ends by itself while something listens.
   for (const left of process.listeners('beforeExit')) {
     if (!known.includes(left)) process.removeListener('beforeExit', left)
   }
   if (!server) throw new HubError('internal', 'The server did not start and did not say why.')
-  return server
+  return { host: options.hostname, app, server }
 }
 
 function serversOf(listening: readonly Listening[]): Server[] {
@@ -183,4 +221,13 @@ function serversOf(listening: readonly Listening[]): Server[] {
 
 async function all(servers: readonly Server[], act: (server: Server) => Promise<void>): Promise<void> {
   await Promise.all(servers.map(act))
+}
+
+async function sleepUnless(ended: Promise<void>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const slept = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([slept, ended])
+  clearTimeout(timer)
 }

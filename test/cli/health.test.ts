@@ -68,6 +68,22 @@ test('another hub that clients are told of is not asked in the place of the one 
   expect(other.requests).toEqual([])
 })
 
+test('it says so when it asks another hub than MCP_SSE_URL names, and only then', async () => {
+  await using hub = scriptedHub(() => Response.json({ status: 'ready' }))
+  const { port } = new URL(hub.url)
+  const asked = (env: Record<string, string>, args: readonly string[] = []) =>
+    health(args, { HOST: '127.0.0.1', PORT: port, ...env })
+  expect(await asked({ MCP_SSE_URL: 'http://user:pass@dead.example/?ticket=x' })).toEqual({
+    stdout: `${hub.url} is ready\n`,
+    stderr: `mcp-sse: this asks ${hub.url}, where serve listens on this machine, not MCP_SSE_URL (http://…@dead.example/?…): that takes --url.\n`,
+    exitCode: 0,
+  })
+  for (const same of [hub.url, `${hub.url}/mcp`, `http://localhost:${port}/`, '']) {
+    expect((await asked({ MCP_SSE_URL: same })).stderr).toBe('')
+  }
+  expect((await asked({ MCP_SSE_URL: 'http://dead.example' }, ['--url', hub.url])).stderr).toBe('')
+})
+
 test('where it cannot know the place it is exit 1 and says why, with something to type', async () => {
   for (const [env, settings, sentence] of [
     [{ PORT: '0' }, '', 'The port is 0, a free one: only the hub has said which.'],

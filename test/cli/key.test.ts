@@ -202,6 +202,46 @@ test.each([['MCP_SSE_AUTH_KEYS'], ['MCP_SSE_AUTH_KEYS_FILE']])(
   },
 )
 
+describe('a first key', () => {
+  const FIRST =
+    'mcp-sse: it is the first key of this configuration. If the hub was open, from its reload on nobody gets in'
+  const NONE =
+    ", and no key may publish: make one with `mcp-sse key new me --publish '**' --subscribe '**' --save` and reload"
+  test('says that it closes an open hub, and whether anybody can publish then', async () => {
+    using dir = tempDir()
+    const anonymous = { MCP_SSE_AUTH_ANONYMOUS_SUBSCRIBE: 'a' }
+    const reader = ['new', 'agent', '--subscribe', 'orders/**']
+    expect((await key(dir.path, reader)).stderr).toContain(`${FIRST} without a key${NONE}.\n\n[[auth.keys]]`)
+    const limited = await key(dir.path, [...reader, '--save', 'other.toml'], anonymous)
+    expect(limited.stderr).toContain(`${FIRST} without a key, but for what auth.anonymous allows${NONE}.\nTry: `)
+    expect((await key(dir.path, ['new', 'me', '--publish', '**', '--save'])).stderr).toContain(
+      `${FIRST} without a key.\nTry: `,
+    )
+  })
+
+  test('is not one beside another credential, nor where the environment has keys that go before it', async () => {
+    using dir = tempDir()
+    expect((await key(dir.path, ['new', 'me', '--publish', '**', '--save'])).stderr).toContain(FIRST)
+    for (const [name, env] of [
+      ['b', {}],
+      ['c', { MCP_SSE_AUTH_KEYS: '[]' }],
+    ] as const) {
+      expect((await key(dir.path, ['new', name, '--subscribe', 'a', '--save'], env)).stderr).not.toContain('first key')
+    }
+    const env = { MCP_SSE_AUTH_KEY: secret() }
+    expect((await key(dir.path, ['new', 'd', '--admin', '--save', 'own.toml'], env)).stderr).not.toContain('first key')
+  })
+
+  test('that makes no configuration a hub takes over says why', async () => {
+    using dir = tempDir()
+    const { exitCode, stderr } = await key(dir.path, ['new', 'a', '--admin', '--save'], { MCP_SSE_AUTH_OPEN: 'true' })
+    expect(exitCode).toBe(0)
+    expect(stderr).toContain(
+      'mcp-sse: the configuration is wrong, and a hub does not take it over: MCP_SSE_AUTH_OPEN: auth.open lets everyone in',
+    )
+  })
+})
+
 describe('revoking the last credential says what the next start does', () => {
   const NONE = 'it was the last credential of this configuration. A hub that runs lets nobody in once it has reloaded'
   const NEXT = "Try: mcp-sse key new ci --publish 'builds/**' --save"

@@ -218,6 +218,28 @@ test('an answer that is not a hub’s is shown, and a redirect is not followed w
   expect(other.requests).toHaveLength(before)
 })
 
+test.each([
+  [
+    'text',
+    'Welcome to the\u001b[31m network',
+    '200 OK, which is not the answer of a hub: Welcome to the\\u{1b}[31m network',
+  ],
+  ['other JSON', '{"ok":true}', '200 OK, which is not the answer of a hub: {"ok":true}'],
+  ['null', 'null', '200 OK, which is not the answer of a hub: null'],
+  ['nothing', '', '200 OK, which is not the answer of a hub: nothing'],
+])('a success that is %s is said to be no answer of a hub, of one event and of many', async (_, body, says) => {
+  await using other = scriptedHub(() => new Response(body))
+  for (const [args, path] of [
+    [['t', 'x'], '/events/t'],
+    [['t', '-', '--lines'], '/events'],
+  ] as const) {
+    const { stdout, stderr, exitCode } = await publish(other.url, args, 'x\n')
+    expect([stdout, exitCode]).toEqual(['', 1])
+    expect(stderr).toStartWith(`mcp-sse: ${other.url}${path} answered ${says}\n`)
+    expect(stderr).toEndWith('\nTry: mcp-sse topics --url http://127.0.0.1:3000\n')
+  }
+})
+
 test('stdin that is not UTF-8 is refused', async () => {
   await using hub = scriptedHub(accepted)
   using dir = tempDir()

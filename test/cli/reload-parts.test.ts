@@ -19,6 +19,7 @@ function parts(...each: ('takes' | 'refuses' | 'fails later')[]) {
           await Promise.resolve()
           if (what === 'fails later') throw new Error('later')
           order.push(`rest ${index}`)
+          return index === 1 ? 'one more thing' : undefined
         }
       },
     }),
@@ -34,7 +35,7 @@ test('no part counts when one of them refuses what was read, the last one too', 
 
 test('all of them count in one turn, before the rest of the work of any', async () => {
   const { order, apply } = parts('takes', 'takes')
-  await apply(next, false)
+  expect(await apply(next, false)).toEqual(['one more thing'])
   expect(order).toEqual(['prepare 0', 'prepare 1', 'count 0', 'count 1', 'rest 0', 'rest 1'])
 })
 

@@ -19,6 +19,8 @@ const keyTable = (name: string, sha256: string, more = '') =>
   `[[auth.keys]]\nname = "${name}"\nsha256 = "${sha256}"\npublish = ["a"]\n${more}`
 const table = (name: string, digit: string, more = '') => keyTable(name, digit.repeat(64), more)
 
+const CLOSED = 'from now on nobody gets in without a key'
+
 /** A reload over a file that the test changes. */
 function reloadOf(dir: string, text: string, env: Record<string, string> = {}) {
   const path = join(dir, 'mcp-sse.toml')
@@ -35,6 +37,7 @@ function reloadOf(dir: string, text: string, env: Record<string, string> = {}) {
     apply: async ({ config }, closed) => {
       access.replace(accessSettings(config, TICKET_SECRET, { closed }))
       applied.push(config.auth.keys.map((key) => key.name))
+      return []
     },
     lines: createLogLines({ level: 'info', write: (line) => said.push(line) }),
   })
@@ -153,9 +156,23 @@ describe('a reload', () => {
     using dir = tempDir()
     const { to, applied } = reloadOf(dir.path, '')
     expect((await to('[auth]\nopen = true\n'))[1]).toContain('auth.open is taken over only by a start')
-    expect(await to(table('a', '0'))).toEqual(['reloaded: keys added a'])
+    expect(await to(table('a', '0'))).toEqual(['reloaded: keys added a', `${CLOSED}.`])
     expect(applied).toEqual([['a']])
+    // It was closed before.
+    expect(await to(table('b', '1'))).toEqual(['reloaded: keys added b; keys removed a'])
     expect((await to('')).at(-1)).toContain('nobody gets in')
+  })
+
+  test('that closes an open hub says so, and when it leaves nobody who may publish', async () => {
+    using dir = tempDir()
+    const reader = table('reader', '0').replace('publish', 'subscribe')
+    const make = "make one with `mcp-sse key new me --publish '**' --subscribe '**' --save` and reload"
+    const said = await reloadOf(dir.path, '').to(reader)
+    expect(said).toEqual(['reloaded: keys added reader', `${CLOSED}, and no key may publish: ${make}.`])
+    const limited = await reloadOf(dir.path, '').to(`[auth.anonymous]\npublish = ["in"]\n${reader}`)
+    expect(limited.at(-1)).toBe(`${CLOSED}, but for what auth.anonymous allows.`)
+    const tokens = await reloadOf(dir.path, '').to(`[auth.jwt]\nsecret = "${secret()}"\n${reader}`)
+    expect(tokens.at(-1)).toBe(`${CLOSED} or a token.`)
   })
 
   test('that cannot be applied is said, and the one before still counts', async () => {
@@ -170,6 +187,7 @@ describe('a reload', () => {
       load,
       apply: async () => {
         if (fails) throw new HubError('invalid-config', 'keys.json: this is no set of keys.')
+        return ['the certificate in cert.pem']
       },
       lines: createLogLines({ level: 'info', write: (line) => said.push(line) }),
     })
@@ -178,7 +196,7 @@ describe('a reload', () => {
     expect(said.at(-1)).toBe('  keys.json: this is no set of keys.')
     fails = false
     await reload.run()
-    expect(said.at(-1)).toBe('reloaded: keys added b; keys removed a')
+    expect(said.at(-1)).toBe('reloaded: keys added b; keys removed a; the certificate in cert.pem')
   })
 })
 

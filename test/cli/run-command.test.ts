@@ -43,6 +43,15 @@ test('a command that succeeds is run.ok with its last lines, and has its own std
   expect((lastLines as string[]).sort()).toEqual(['in', 'warning', '\ufffd'])
 })
 
+test('a success that no hub answers, such as the page of a proxy, does not count as published', async () => {
+  const { stderr, exitCode, requests, url } = await run(['t', '--', 'true'], () => new Response('Welcome'))
+  expect(exitCode).toBe(0)
+  expect(stderr).toContain(
+    `How the command ends is not published: ${url}/events answered 200 OK, which is not the answer of a hub: Welcome\n`,
+  )
+  expect(requests).toHaveLength(1)
+})
+
 test('a command that fails is run.failed, and its exit code is ours', async () => {
   const { exitCode, requests } = await run(['t', '--', 'sh', '-c', 'exit 42'])
   expect(exitCode).toBe(42)

@@ -74,7 +74,7 @@ test('files that are not what they should be are refused with the file and what 
   expect(refusal(at('none.pem'), key)).toBe(
     'mcp-sse.toml:2: tls.cert = /none.pem is not there. Name a PEM file that is.',
   )
-  expect(refusal(dir.path, key)).toContain('is a directory. Name the PEM file in it.')
+  expect(refusal(dir.path, key)).toContain('is a directory, a pipe or a device. Name a PEM file.')
   expect(refusal(key, key)).toContain('/own.key is a key, not a certificate. Name the file with the certificate')
   expect(refusal(file('empty.pem', ''), key)).toContain('/empty.pem has no certificate in PEM')
   expect(refusal(file('cut.pem', own.cert.replace(/(.{64}\n){2}/, '')), key)).toContain(
@@ -89,6 +89,28 @@ test('files that are not what they should be are refused with the file and what 
     "/turned.pem has the certificates in the wrong order: the hub's own comes first.",
   )
   expect(refusal(file('large.pem', own.cert.padEnd(1024 * 1024 + 1)), key)).toContain('is larger than 1 MiB')
+})
+
+test.skipIf(process.platform === 'win32')(
+  'a pipe that nobody writes to, and a device without an end, are not read',
+  () => {
+    Bun.spawnSync(['mkfifo', at('pipe')])
+    for (const path of [at('pipe'), '/dev/zero']) {
+      expect(refusal(path, file('own.key', own.key))).toContain('is a directory, a pipe or a device. Name a PEM file.')
+      expect(refusal(file('own.pem', own.cert), path)).toContain('is a directory, a pipe or a device. Name a PEM file.')
+    }
+  },
+)
+
+test.each([
+  [512, 'refused'],
+  [1024, 'refused'],
+  [2048, 'taken'],
+] as const)('an RSA key of %d bits is %s', (bits, what) => {
+  const made = ['-newkey', `rsa:${bits}`, '-nodes', '-keyout', at('rsa.key'), '-out', at('rsa.pem'), '-subj', '/CN=hub']
+  expect(Bun.spawnSync(['openssl', 'req', '-x509', ...made]).exitCode).toBe(0)
+  if (what === 'taken') expect(read(at('rsa.pem'), at('rsa.key')).host).toBe('localhost')
+  else expect(refusal(at('rsa.pem'), at('rsa.key'))).toContain(`is an RSA key of ${bits} bits, which clients refuse`)
 })
 
 test('a key that is encrypted is refused, in the new form and the old one', () => {

@@ -32,11 +32,30 @@ test('reloads never overlap, and many asked for during one come to one more', as
   held[2]!()
 })
 
-test('SIGHUP asks for a reload until it is undone', async () => {
+test('after the end none begins, the one that was to follow neither, and that is told once', async () => {
+  const { run, held } = heldReload()
+  const turns = new ReloadTurns(run)
+  let told = 0
+  turns.ask()
+  turns.ask()
+  turns.end(() => told++)
+  turns.end(() => told++)
+  turns.ask()
+  held[0]!()
+  await Bun.sleep(0)
+  turns.ask()
+  expect([held.length, told]).toEqual([1, 1])
+  const idle = new ReloadTurns(run)
+  idle.end(() => told++)
+  expect(told).toBe(1)
+  idle.ask()
+  expect([held.length, told]).toEqual([1, 2])
+})
+
+test('SIGHUP asks for a reload until the end, and is not given back', async () => {
   let reloads = 0
-  const counted = () => {}
-  process.on('SIGHUP', counted)
-  const undo = onReloadSignal({
+  const before = process.listeners('SIGHUP')
+  const end = onReloadSignal({
     reload: async () => {
       reloads++
     },
@@ -44,8 +63,11 @@ test('SIGHUP asks for a reload until it is undone', async () => {
   })
   process.kill(process.pid, 'SIGHUP')
   await until('a reload', () => reloads === 1)
-  undo()
-  undo()
-  expect(process.listeners('SIGHUP')).toEqual([counted])
-  process.off('SIGHUP', counted)
+  let told = 0
+  end(() => told++)
+  // Without a listener this would end the process.
+  process.kill(process.pid, 'SIGHUP')
+  await until('it to be told', () => told === 1)
+  expect(reloads).toBe(1)
+  for (const listener of process.listeners('SIGHUP')) if (!before.includes(listener)) process.off('SIGHUP', listener)
 })

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { BusyPublishers } from '../support/busy-publishers.ts'
 import { Executable } from '../support/executable.ts'
 import { Follower } from '../support/follower.ts'
 import { freePort } from '../support/port.ts'
@@ -104,6 +105,38 @@ test('while a stop waits for drain.delay it says not ready, takes nothing new an
   expect((await ended()).exit).toBe(0)
   await until('the end', () => reader.ended === 'clean')
   expect(reader.control('$closing')).toMatchObject([{ reason: 'shutdown' }])
+})
+
+test('SIGHUP during a stop, and during drain.delay, changes nothing, and every stream is told', async () => {
+  server = await Executable.serve({ MCP_SSE_DRAIN_DELAY: '500ms', MCP_SSE_DRAIN_TIMEOUT: '3s' })
+  const stalled = await StallingReader.stalled(server.port, '/events/noise')
+  const readers = await Promise.all(Array.from({ length: 20 }, () => follow('/events/quiet')))
+  for (let count = 0; count < 80; count++) expect((await publish('noise', 'x'.repeat(240_000))).status).toBe(201)
+  server.signal('SIGTERM')
+  await until('not ready', async () => (await readiness()).status === 503)
+  const { pid } = server
+  process.kill(pid, 'SIGHUP')
+  await until('the streams to be told', () => readers.every((reader) => reader.ended !== 'no'))
+  process.kill(pid, 'SIGHUP')
+  expect((await ended()).exit).toBe(0)
+  for (const reader of readers) {
+    expect(reader.ended).toBe('clean')
+    expect(reader.control('$closing')).toMatchObject([{ reason: 'shutdown' }])
+  }
+  expect(server.output.match(/SIGHUP is ignored: the hub stops/g)).toHaveLength(1)
+  expect(server.output).not.toContain('reloaded')
+  stalled.hangUp()
+})
+
+test('publishers that keep their connections are told that the hub stops, none is cut off between two requests', async () => {
+  server = await Executable.serve()
+  const publishers = new BusyPublishers(`${server.url}/events/busy`, 16)
+  const head = async () => Number((await (await fetch(`${server.url}/topics`)).json()).topics[0]?.events ?? 0)
+  await until('them to be busy', async () => (await head()) > 200)
+  server.signal('SIGTERM')
+  expect((await ended()).exit).toBe(0)
+  const { refused, nobody, reset } = await publishers.stop()
+  expect({ stopped: refused + nobody, reset }).toEqual({ stopped: 16, reset: 0 })
 })
 
 test('a reader that has stopped reading holds up a stop no longer than drain.timeout', async () => {

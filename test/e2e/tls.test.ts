@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'bun:test'
-import { renameSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Certificate, type Certificates, certificates } from '../support/certificates.ts'
 import { Executable } from '../support/executable.ts'
@@ -124,7 +124,9 @@ test('a pair that does not match is said by a reload, and the one before goes on
   expect(said).toContain(`MCP_SSE_TLS_KEY: tls.key = ${KEY()} is not the key of ${CERT()}.`)
   expect([await shownUntil(), (await ask('/readyz')).status]).toEqual([before, 200])
   install(second)
-  expect(await reload(server!)).toContain(`new connections are shown the certificate in ${CERT()} as it is now`)
+  const renewed = await reload(server!)
+  expect(renewed).toMatch(/reloaded: the certificate in \S+cert\.pem, which ends \d{4}-\d\d-\d\d\n/)
+  expect(renewed.trim().split('\n')).toHaveLength(1)
   expect(await shownUntil()).toBeGreaterThan(before)
 })
 
@@ -168,6 +170,21 @@ test('client commands check the certificate, and NODE_EXTRA_CA_CERTS names its a
   const beside = { PORT: String(port), MCP_SSE_TLS_CERT: CERT() }
   expect(await command(['health'], beside)).toMatchObject({ exitCode: 0, stdout: `${url} is ready\n` })
   expect((await command(['health', '--url', url], beside)).exitCode).toBe(1)
+})
+
+test('a pipe as its key stops neither a reload nor config check', async () => {
+  const pair = authority.issue('IP:127.0.0.1', 30)
+  await serve(pair)
+  rmSync(KEY())
+  Bun.spawnSync(['mkfifo', KEY()])
+  try {
+    expect(await reload(server!)).toContain(`tls.key = ${KEY()} is a directory, a pipe or a device.`)
+    expect((await ask('/readyz')).status).toBe(200)
+    const env = { MCP_SSE_TLS_CERT: CERT(), MCP_SSE_TLS_KEY: KEY() }
+    expect((await command(['config', 'check'], env)).exitCode).toBe(78)
+  } finally {
+    rmSync(KEY())
+  }
 })
 
 test('a start with a pair that does not match is exit 78, and config check says the same; an expired one starts', async () => {

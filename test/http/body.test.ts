@@ -70,7 +70,7 @@ test('a declared length above the limit is refused before the body is sent', asy
 
 describe('room for bodies', () => {
   test('is given back when a body is done, whatever became of it', async () => {
-    served = await servedHub({ bodyBytes: 300_000, bodyTimeoutMs: 100 })
+    served = await servedHub({ rooms: { bodies: 300_000 }, bodyTimeoutMs: 100 })
     for (let round = 0; round < 5; round++) {
       const good = await served.fetch('/events/a', { method: 'POST', body: 'x'.repeat(60_000) })
       expect(good.status).toBe(201)
@@ -83,7 +83,7 @@ describe('room for bodies', () => {
   })
 
   test('that is full makes the next publisher wait with Retry-After, and lets it in later', async () => {
-    served = await servedHub({ bodyBytes: 100_000 })
+    served = await servedHub({ rooms: { bodies: 100_000 } })
     const { socket } = rawRequest(head('Content-Length: 60000').join('\r\n') + 'x'.repeat(59_000))
     const publish = (): Promise<Response> => served.fetch('/events/b', { method: 'POST', body: 'x'.repeat(60_000) })
     const refused = await until('a refusal', async () => {

@@ -38,15 +38,22 @@ const headers = (credential: Record<string, string>): string =>
     .map(([name, value]) => `${name}: ${value}\r\n`)
     .join('')
 
+interface Withheld {
+  credential: Record<string, string>
+  declared: number
+  sent?: string
+  port?: number
+}
+
 /** Sends a head that declares a body, and `sent` of it, and keeps its socket open. The result is what is answered. */
 async function withholdBody(
   path: string,
-  { credential, declared, sent = '' }: { credential: Record<string, string>; declared: number; sent?: string },
+  { credential, declared, sent = '', port = served.port }: Withheld,
 ): Promise<() => string> {
   let answer = ''
   const socket = await Bun.connect({
     hostname: '127.0.0.1',
-    port: served.port,
+    port,
     socket: {
       data: (_, bytes) => {
         answer += bytes.toString('latin1')
@@ -83,7 +90,7 @@ async function refusal(request: () => Promise<Response>): Promise<string> {
 
 describe('a principal that withholds bodies', () => {
   test('holds a quarter of the room, others go on publishing, and it gets its share back in time', async () => {
-    await serve({ bodyBytes: 400_000, bodyTimeoutMs: 1_000 })
+    await serve({ rooms: { bodies: 400_000 }, bodyTimeoutMs: 1_000 })
     for (let number = 0; number < 40; number++)
       await withholdBody('/events/a', { credential: bearer(greedy.text), declared: 4_000, sent: 'x' })
     expect(await refusal(() => publish(bearer(greedy.text), 4_000))).toContain('for this credential at once')
@@ -92,21 +99,34 @@ describe('a principal that withholds bodies', () => {
   })
 
   test('holds nothing for what it has only declared', async () => {
-    await serve({ bodyBytes: 400_000 })
+    await serve({ rooms: { bodies: 400_000 } })
     for (let number = 0; number < 40; number++)
       await withholdBody('/events/a', { credential: bearer(greedy.text), declared: 90_000, sent: 'x' })
     expect((await publish(bearer(greedy.text), 90_000)).status).toBe(201)
   })
 
+  test('holds no more at a second address, and what others hold there counts at the first', async () => {
+    await serve({ rooms: { bodies: 400_000 } })
+    const second = served.newApp().listen({ port: 0, hostname: '127.0.0.1' })
+    try {
+      const port = second.server!.port!
+      for (let number = 0; number < 40; number++)
+        await withholdBody('/events/a', { credential: bearer(greedy.text), declared: 4_000, sent: 'x', port })
+      expect(await refusal(() => publish(bearer(greedy.text), 4_000))).toContain('for this credential at once')
+    } finally {
+      await second.stop(true)
+    }
+  })
+
   test('shares the room with nobody where everyone is local', async () => {
-    await serve({ access: {}, bodyBytes: 100_000 })
+    await serve({ access: {}, rooms: { bodies: 100_000 } })
     expect((await publish({}, 90_000)).status).toBe(201)
   })
 })
 
 describe('requests for tickets', () => {
   test('that never arrive hold up no publisher, whose room is another one', async () => {
-    await serve({ bodyBytes: 400_000, ticketBytes: 40_000 })
+    await serve({ rooms: { bodies: 400_000, ticketBodies: 40_000 } })
     for (let number = 0; number < 40; number++)
       await withholdBody('/tickets', { credential: bearer(greedy.text), declared: 2_500, sent: '{' })
     expect(await refusal(() => ask(bearer(greedy.text)))).toContain('tickets are arriving for this credential at once')
@@ -115,7 +135,7 @@ describe('requests for tickets', () => {
   })
 
   test('of those who may read nothing are refused before a byte of the body is there', async () => {
-    await serve({ ticketBytes: 40_000 })
+    await serve({ rooms: { ticketBodies: 40_000 } })
     const nobody = await signToken(HMAC_SECRET, { sub: 'nobody', grants: {} }, { now: Date.now(), ttlMs: 60_000 })
     for (const [credential, status] of [
       [bearer(writer.text), 403],

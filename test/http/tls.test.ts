@@ -1,12 +1,16 @@
 import { heapStats } from 'bun:jsc'
 import { afterAll, afterEach, beforeAll, expect, test } from 'bun:test'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
 import { type Listeners, listen } from '../../src/http/listen.ts'
+import { BusyPublishers } from '../support/busy-publishers.ts'
 import { type Certificate, type Certificates, certificates } from '../support/certificates.ts'
 import { draft } from '../support/hub.ts'
 import { freePort } from '../support/port.ts'
 import { type ServedHub, servedHub } from '../support/served-hub.ts'
+import { tempDir } from '../support/temp-dir.ts'
 import { TlsFollower } from '../support/tls-follower.ts'
 import { until } from '../support/until.ts'
 
@@ -35,7 +39,7 @@ afterAll(async () => {
   authority[Symbol.dispose]()
 })
 
-async function serve(hosts = ['127.0.0.1'], port = freePort()): Promise<Listeners> {
+async function serve(hosts = ['127.0.0.1'], port = freePort(), farewellMs = 100): Promise<Listeners> {
   listeners = await listen({
     app: (options) => {
       const app = served.newApp(options)
@@ -46,6 +50,7 @@ async function serve(hosts = ['127.0.0.1'], port = freePort()): Promise<Listener
     port,
     tls: first,
     onMissing: () => {},
+    farewellMs,
   })
   return listeners
 }
@@ -108,7 +113,51 @@ test('streams of before and after a renewal are ended by one stop', async () => 
   await until('all to end', () => followers.every(({ ended }) => ended))
   await expect(shown(port)).rejects.toThrow('ECONNREFUSED')
   // Nothing listens any more, and a late renewal does not begin to.
-  await served.renew(first)
+  expect(await served.renew(first)).toBe(false)
+  await expect(shown(port)).rejects.toThrow('ECONNREFUSED')
+})
+
+test('sixteen publishers that keep their connections notice nothing of renewals', async () => {
+  // At each request half of those who are still at the old server move over: after a second nobody is left there.
+  const { port, renew } = bound(await serve(undefined, undefined, 1_500))
+  const publishers = new BusyPublishers(`https://127.0.0.1:${port}/events/busy`, 16)
+  const before = served.log.head
+  await until('them to be busy', () => served.log.head > before + 100)
+  for (const pair of [second, first, second]) {
+    const known = served.log.head
+    await renew(pair)
+    await until('events to flow', () => served.log.head > known + 50)
+  }
+  const published = await publishers.stop()
+  expect(published).toEqual({ taken: served.log.head - before, refused: 0, nobody: 0, reset: 0 })
+})
+
+test('an answer says that it is the last one on its connection from a renewal on, and from a farewell on', async () => {
+  const { port, renew } = bound(await serve())
+  const ask = async (socket: TLSSocket) => {
+    const answered = once(socket, 'data')
+    socket.write('GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n')
+    return /^connection: (.*)\r$/im.exec(String((await answered)[0]))?.[1] ?? 'kept'
+  }
+  const [old, late] = [await connected(port), await connected(port)]
+  expect(await ask(old)).toBe('kept')
+  const renewing = renew(second)
+  expect(await ask(old)).toBe('close')
+  expect(await renewing).toBe(true)
+  // It had not asked for anything yet, so it is still there.
+  expect(await ask(late)).toBe('close')
+  const fresh = await connected(port)
+  expect(await ask(fresh)).toBe('kept')
+  listeners!.farewell()
+  expect(await ask(fresh)).toBe('close')
+  await once(fresh, 'close')
+})
+
+test('a stop in the middle of a renewal does not wait for it, and it says that nothing is shown', async () => {
+  const { port, renew } = bound(await serve())
+  const renewing = renew(second)
+  await listeners!.stop()
+  expect(await renewing).toBe(false)
   await expect(shown(port)).rejects.toThrow('ECONNREFUSED')
 })
 
@@ -171,6 +220,49 @@ test('two hubs with TLS do not share a port', async () => {
   await expect(again).rejects.toMatchObject({ code: 'port-in-use' })
 })
 
+test('of two processes that begin to listen at the same moment one gets the port, every time', async () => {
+  using dir = tempDir()
+  const files = [join(dir.path, 'cert.pem'), join(dir.path, 'key.pem')] as const
+  writeFileSync(files[0], first.cert)
+  writeFileSync(files[1], first.key)
+  const both = [0, 1].map(() => {
+    const child = Bun.spawn(['bun', join(import.meta.dir, '../support/joint-start.ts'), ...files], {
+      stdin: 'pipe',
+      stdout: 'pipe',
+      stderr: 'inherit',
+    })
+    const said = linesOf(child.stdout)
+    const tell = (line: string) => void child.stdin.write(`${line}\n`)
+    return { child, tell, next: async () => (await said.next()).value }
+  })
+  try {
+    for (const { next } of both) expect(await next()).toBe('ready')
+    for (let round = 0; round < 30; round++) {
+      const line = `${freePort()} ${Date.now() + 20}`
+      for (const { tell } of both) tell(line)
+      const said = await Promise.all(both.map(({ next }) => next()))
+      expect([round, ...said.sort()]).toEqual([round, 'listens', 'port-in-use'])
+      for (const { tell, next } of both) {
+        tell('')
+        expect(await next()).toBe('stopped')
+      }
+    }
+  } finally {
+    for (const { child } of both) child.kill()
+    await Promise.all(both.map(({ child }) => child.exited))
+  }
+})
+
+test('a port whose UDP twin is taken by something else is listened on all the same', async () => {
+  const port = freePort()
+  const other = await Bun.udpSocket({ hostname: '127.0.0.1', port })
+  try {
+    expect((await serve(['127.0.0.1'], port)).port).toBe(port)
+  } finally {
+    other.close()
+  }
+})
+
 test('every host has the certificate, and the new one after a renewal', async () => {
   const both = await serve(['127.0.0.1', '127.0.0.2'], 0)
   expect(both.urls).toEqual([`https://127.0.0.1:${both.port}`, `https://127.0.0.2:${both.port}`])
@@ -209,4 +301,13 @@ test('plain http on the port of https is closed without an answer', async () => 
 
 function bound(listeners: Listeners): { port: number; renew: Listeners['renew'] } {
   return { port: listeners.port, renew: (pair) => listeners.renew(pair) }
+}
+
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
+  let rest = ''
+  for await (const chunk of stream) {
+    const lines = (rest + Buffer.from(chunk).toString()).split('\n')
+    rest = lines.pop()!
+    yield* lines
+  }
 }

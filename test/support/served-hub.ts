@@ -11,6 +11,7 @@ import type { HubLimits, HubOptions } from '../../src/core/hub.ts'
 import { systemClock } from '../../src/daemon/clock.ts'
 import { Answers } from '../../src/http/answers.ts'
 import { type AppOptions, createApp } from '../../src/http/app.ts'
+import { type RoomBytes, Rooms } from '../../src/http/rooms.ts'
 import type { Catalogue } from '../../src/mcp/catalogue/catalogue.ts'
 import { hubCatalogue } from '../../src/mcp/catalogue/hub-catalogue.ts'
 import type { EventsProfile } from '../../src/mcp/events/error-numbers.ts'
@@ -25,7 +26,8 @@ import { openedHub, type Retention } from './hub.ts'
 import { ScriptedOutlets } from './scripted-outlets.ts'
 import { inspect, inspectReport } from './secrets.ts'
 
-export interface ServedHubOptions extends Partial<Omit<AppOptions, 'access'>> {
+export interface ServedHubOptions extends Partial<Omit<AppOptions, 'access' | 'rooms'>> {
+  rooms?: RoomBytes
   limits?: Partial<HubLimits>
   /** Over those of open mode. */
   access?: Partial<AccessSettings>
@@ -71,6 +73,7 @@ export async function servedHub({
   closed,
   retention,
   directory,
+  rooms: roomBytes,
   ...options
 }: ServedHubOptions = {}) {
   const { hub, log, limits: hubLimits, close } = await openedHub({ limits, retention, clock, check, closed, directory })
@@ -92,6 +95,7 @@ export async function servedHub({
   const access = new Access({ ...openSettings, ...settings }, { now, report })
   const publishRate = options.publishRate ?? new PublishRate({ perSecond: 1_000_000, now: () => performance.now() })
   const answers = options.answers ?? new Answers(64 * 1024 * 1024)
+  const rooms = new Rooms(roomBytes)
   const version = '0.0.0-test'
   const catalogue =
     own ??
@@ -135,6 +139,7 @@ export async function servedHub({
       }),
       publishRate,
       answers,
+      rooms,
       refusals: new Refusals(
         {
           notable: (line, fields) => {

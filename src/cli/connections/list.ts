@@ -2,6 +2,7 @@ import type { ConnectionSummary } from '../../core/connection-summary.ts'
 import { aligned } from '../aligned.ts'
 import { plain, shortTime } from '../display.ts'
 import { DONE } from '../exit.ts'
+import { hubDocument } from '../hub-answer.ts'
 import { addHubFlags, hubClient } from '../hub-client.ts'
 import type { Configure } from '../verb.ts'
 
@@ -25,7 +26,7 @@ export const configureConnectionsList: Configure = (command, io, finish) => {
     do {
       const query = new URLSearchParams({ limit: PAGE, ...(page === undefined ? {} : { page }) })
       const response = await hub.request('/connections', { query })
-      const { connections, next } = (await response.json()) as ConnectionsDocument
+      const { connections, next } = await hubDocument<ConnectionsDocument>(response, 'connections')
       const head = listed === 0 ? [HEAD] : []
       const text = options.json
         ? connections.map((connection) => `${JSON.stringify(connection)}\n`).join('')

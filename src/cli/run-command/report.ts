@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { CommandFailure, failureOf, failureText } from '../failure.ts'
+import { hubDocument } from '../hub-answer.ts'
 import { failureOfAnswer, type HubClient, hubClient, retryAfterMs } from '../hub-client.ts'
 import type { Io } from '../io.ts'
 import { withoutSecret } from '../redacted-output.ts'
@@ -95,7 +96,7 @@ async function send(hub: HubClient, event: string, interrupted: AbortSignal): Pr
       const headers = { 'content-type': 'application/json' }
       const response = await hub.send('/events', { method: 'POST', headers, body: event, signal })
       if (response.ok) {
-        await response.body?.cancel()
+        await hubDocument<{ cursor: string }>(response, 'cursor').catch(refused)
         return
       }
       failure = await failureOfAnswer(response, hub)
@@ -111,6 +112,11 @@ async function send(hub: HubClient, event: string, interrupted: AbortSignal): Pr
     await delay(pauseMs, undefined, { signal }).catch(() => {})
     if (signal.aborted) throw failure
   }
+}
+
+/** What is no hub is none the next time; an answer that was cut off is asked for again. */
+function refused(error: unknown): never {
+  throw error instanceof CommandFailure ? new Refused(error) : error
 }
 
 function silent(hub: HubClient, interrupted: boolean): CommandFailure {

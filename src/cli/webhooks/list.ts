@@ -2,6 +2,7 @@ import type { OutletSummary } from '../../webhooks/summary.ts'
 import { aligned } from '../aligned.ts'
 import { plain, shortTime } from '../display.ts'
 import { DONE } from '../exit.ts'
+import { hubDocument } from '../hub-answer.ts'
 import { addHubFlags, hubClient } from '../hub-client.ts'
 import type { Configure } from '../verb.ts'
 
@@ -38,7 +39,7 @@ export const configureWebhooksList: Configure = (command, io, finish) => {
       if (options.state !== undefined) query.set('state', options.state)
       if (page !== undefined) query.set('page', page)
       const response = await hub.request('/webhooks', { query })
-      const { webhooks, next } = (await response.json()) as OutletsDocument
+      const { webhooks, next } = await hubDocument<OutletsDocument>(response, 'webhooks')
       const head = listed === 0 ? [HEAD] : []
       const text = options.json
         ? webhooks.map((outlet) => `${JSON.stringify(outlet)}\n`).join('')

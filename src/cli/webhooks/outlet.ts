@@ -1,5 +1,6 @@
 import type { OutletDetail } from '../../webhooks/summary.ts'
 import { usageFailure } from '../failure.ts'
+import { hubDocument } from '../hub-answer.ts'
 import type { HubClient, HubRequest } from '../hub-client.ts'
 
 const ID = /^(?:sub_|forward:)[\w.-]+$/
@@ -17,5 +18,5 @@ export async function askOutlet(
   // Anything else could name another route.
   if (!ID.test(id)) throw usageFailure('An id is sub_… or forward:<name>, as the list has it.', 'mcp-sse webhooks list')
   const response = await hub.request(`/webhooks/${encodeURIComponent(id)}${action && `/${action}`}`, request)
-  return (await response.json()) as OutletDetail
+  return await hubDocument<OutletDetail>(response, 'id')
 }
