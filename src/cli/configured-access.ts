@@ -1,7 +1,7 @@
 import { Access } from '../auth/access.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { readTicketKey, temporaryTicketKey } from '../daemon/ticket-key.ts'
-import { accessSettings, namingSource } from './access-settings.ts'
+import { accessSettings, namingSource } from './serve/access-settings.ts'
 
 /**
  * Who may do what by this configuration, without a hub. A key of tickets that is not there yet is made up: no ticket is of

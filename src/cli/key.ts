@@ -1,6 +1,6 @@
-import { configureKeyList } from './key-list.ts'
-import { configureKeyNew } from './key-new.ts'
-import { configureKeyRevoke } from './key-revoke.ts'
+import { configureKeyList } from './key/list.ts'
+import { configureKeyNew } from './key/new.ts'
+import { configureKeyRevoke } from './key/revoke.ts'
 import type { Configure } from './verb.ts'
 
 export const configureKey: Configure = (command, io, finish) => {

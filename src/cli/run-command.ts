@@ -1,6 +1,6 @@
 import { checkTopic } from '../core/topic.ts'
+import { addHubFlags } from './client/hub-client.ts'
 import { usageFailure } from './failure.ts'
-import { addHubFlags } from './hub-client.ts'
 import { Report } from './run-command/report.ts'
 import { runWatched } from './run-command/watched.ts'
 import type { Configure } from './verb.ts'

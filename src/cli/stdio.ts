@@ -1,5 +1,5 @@
+import { addHubFlags, hubClient } from './client/hub-client.ts'
 import { DONE } from './exit.ts'
-import { addHubFlags, hubClient } from './hub-client.ts'
 import { Bridge } from './stdio/bridge.ts'
 import { Link } from './stdio/link.ts'
 import { messageLines } from './stdio/message-lines.ts'

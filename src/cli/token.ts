@@ -1,5 +1,5 @@
-import { configureTokenCheck } from './token-check.ts'
-import { configureTokenNew } from './token-new.ts'
+import { configureTokenCheck } from './token/check.ts'
+import { configureTokenNew } from './token/new.ts'
 import type { Configure } from './verb.ts'
 
 export const configureToken: Configure = (command, io, finish) => {

@@ -1,7 +1,7 @@
+import { hubDocument } from './client/hub-answer.ts'
+import { addHubFlags, hubClient } from './client/hub-client.ts'
 import { plain, shortTime } from './display.ts'
 import { DONE } from './exit.ts'
-import { hubDocument } from './hub-answer.ts'
-import { addHubFlags, hubClient } from './hub-client.ts'
 import type { Configure } from './verb.ts'
 
 interface TopicsDocument {

@@ -5,7 +5,7 @@ export function allVerbs(): Verb[] {
     {
       synopsis: 'serve',
       summary: 'start the hub',
-      load: async () => (await import('./serve-command.ts')).configureServe,
+      load: async () => (await import('./serve.ts')).configureServe,
     },
     {
       synopsis: 'publish <topic> [data]',

@@ -1,6 +1,6 @@
+import { addHubFlags, hubClient } from '../client/hub-client.ts'
 import { plain } from '../display.ts'
 import { DONE } from '../exit.ts'
-import { addHubFlags, hubClient } from '../hub-client.ts'
 import type { Configure } from '../verb.ts'
 
 export const configureConnectionsEnd: Configure = (command, io, finish) => {

@@ -1,7 +1,7 @@
 import { isLocalUrlHost } from '../../config/host.ts'
 import { withoutUrlSecrets } from '../../config/setting.ts'
+import { DEFAULT_URL, hubUrl } from '../client/hub-url.ts'
 import { usageFailure } from '../failure.ts'
-import { DEFAULT_URL, hubUrl } from '../hub-url.ts'
 
 const again = (url: string) => `mcp-sse doctor ${url}`
 

@@ -1,5 +1,5 @@
 import { isLocalUrlHost } from '../../config/host.ts'
-import { unreachable } from '../hub-client.ts'
+import { unreachable } from '../client/hub-client.ts'
 
 export interface Asking {
   method?: string

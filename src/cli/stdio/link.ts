@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isLocalUrlHost } from '../../config/host.ts'
+import { failureOfText, type HubClient, type HubRequest, retryAfterMs } from '../client/hub-client.ts'
 import { CommandFailure } from '../failure.ts'
-import { failureOfText, type HubClient, type HubRequest, retryAfterMs } from '../hub-client.ts'
 import { withoutSecret } from '../redacted-output.ts'
 import { BridgeFailure } from './bridge-failure.ts'
 import { boundedText } from './hub-messages.ts'

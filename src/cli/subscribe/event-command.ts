@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { oneLine } from '../../core/one-line.ts'
 import { type ChildEnd, childEnd } from '../child-end.ts'
-import { parseExact } from '../exact-json.ts'
+import { parseExact } from '../client/exact-json.ts'
 import type { Io } from '../io.ts'
 import { ProcessGroup } from './process-group.ts'
 

@@ -1,5 +1,5 @@
+import { parseControl } from '../client/follow.ts'
 import { plain } from '../display.ts'
-import { parseControl } from '../follow.ts'
 import type { Taken } from './source.ts'
 
 /** What a person has to know, for stderr; `$open`, `$heartbeat` and positions are routine. */

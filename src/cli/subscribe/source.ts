@@ -1,7 +1,7 @@
 import { parseCursor } from '../../core/cursor.ts'
-import type { StreamItem } from '../follow.ts'
-import { history } from '../history.ts'
-import type { HubClient } from '../hub-client.ts'
+import type { StreamItem } from '../client/follow.ts'
+import { history } from '../client/history.ts'
+import type { HubClient } from '../client/hub-client.ts'
 
 /** What a subscriber takes, in order: of the stream, or of the log. `place`: the start, if it may be another hub's. */
 export type Taken = StreamItem | { kind: 'truncated'; place: string | undefined }

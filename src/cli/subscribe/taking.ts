@@ -1,6 +1,6 @@
 import { oneLine } from '../../core/one-line.ts'
+import { parseExact } from '../client/exact-json.ts'
 import { displayLine, type ShownEvent } from '../display.ts'
-import { parseExact } from '../exact-json.ts'
 import type { Io } from '../io.ts'
 import { isGap, noticeOf } from './notice.ts'
 import type { Reaction } from './reaction.ts'

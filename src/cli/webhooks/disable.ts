@@ -1,7 +1,7 @@
 import type { OutletState } from '../../webhooks/summary.ts'
+import { addHubFlags, hubClient } from '../client/hub-client.ts'
 import { plain } from '../display.ts'
 import { DONE } from '../exit.ts'
-import { addHubFlags, hubClient } from '../hub-client.ts'
 import type { Configure } from '../verb.ts'
 import { askOutlet } from './outlet.ts'
 

@@ -1,9 +1,9 @@
 import type { OutletSummary } from '../../webhooks/summary.ts'
 import { aligned } from '../aligned.ts'
+import { hubDocument } from '../client/hub-answer.ts'
+import { addHubFlags, hubClient } from '../client/hub-client.ts'
 import { plain, shortTime } from '../display.ts'
 import { DONE } from '../exit.ts'
-import { hubDocument } from '../hub-answer.ts'
-import { addHubFlags, hubClient } from '../hub-client.ts'
 import type { Configure } from '../verb.ts'
 
 interface OutletsDocument {

@@ -1,7 +1,7 @@
 import type { OutletDetail } from '../../webhooks/summary.ts'
+import { hubDocument } from '../client/hub-answer.ts'
+import type { HubClient, HubRequest } from '../client/hub-client.ts'
 import { usageFailure } from '../failure.ts'
-import { hubDocument } from '../hub-answer.ts'
-import type { HubClient, HubRequest } from '../hub-client.ts'
 
 const ID = /^(?:sub_|forward:)[\w.-]+$/
 

@@ -1,6 +1,6 @@
 import { oneLine } from '../../core/one-line.ts'
+import { parseExact } from '../client/exact-json.ts'
 import { plain, shortTime } from '../display.ts'
-import { parseExact } from '../exact-json.ts'
 
 /** One POST that was received, and what became of it. */
 export interface Receipt {

@@ -1,8 +1,8 @@
 import type { Redelivery } from '../../webhooks/summary.ts'
+import { addHubFlags, hubClient } from '../client/hub-client.ts'
 import { plain } from '../display.ts'
 import { DONE } from '../exit.ts'
 import { usageFailure } from '../failure.ts'
-import { addHubFlags, hubClient } from '../hub-client.ts'
 import type { Configure } from '../verb.ts'
 import { askOutlet } from './outlet.ts'
 

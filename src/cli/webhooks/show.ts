@@ -1,8 +1,8 @@
 import type { AttemptRecord, OutletDetail } from '../../webhooks/summary.ts'
 import { aligned } from '../aligned.ts'
+import { addHubFlags, hubClient } from '../client/hub-client.ts'
 import { plain, shortTime } from '../display.ts'
 import { DONE } from '../exit.ts'
-import { addHubFlags, hubClient } from '../hub-client.ts'
 import type { Configure } from '../verb.ts'
 import { askOutlet } from './outlet.ts'
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { forwardsOf } from '../../../src/cli/forwards.ts'
+import { forwardsOf } from '../../../src/cli/serve/forwards.ts'
 import { type LoadedConfig, loadConfig } from '../../../src/config/load.ts'
 import { draftFromBody } from '../../../src/core/draft.ts'
 import type { StoredEvent } from '../../../src/core/event.ts'

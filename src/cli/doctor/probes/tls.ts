@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { isIP } from 'node:net'
 import { checkServerIdentity, connect, type TLSSocket } from 'node:tls'
-import { unreachable } from '../../hub-client.ts'
+import { unreachable } from '../../client/hub-client.ts'
 import { ADVICE } from '../advice.ts'
 import { hostOf, unnamed } from '../host-name.ts'
 import { type Finding, fail, ok, type Probe, shown, warn } from '../probe.ts'
