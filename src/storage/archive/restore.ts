@@ -75,8 +75,10 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
 }
 
 function manifestOf(from: string): Manifest {
+  // First the likely: what it lies in need not be a directory that may be listed.
+  if (existsSync(from)) return readManifest(from)
   const [aside] = replacedBackups(from)
-  if (existsSync(from) || aside === undefined) return readManifest(from)
+  if (aside === undefined) return readManifest(from)
   throw new HubError(
     'not-found',
     `${from} is not there: a backup that was to replace it was cut off, and it lies in ${aside}; restore that.`,

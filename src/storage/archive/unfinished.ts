@@ -35,14 +35,23 @@ export class Unfinished {
   }
 }
 
-/** Names beside `to` that begin as it does, and are directories of ours. */
+/** Names beside `to` that begin as it does, and are directories of ours; none where that may not be listed. */
 export function besides(to: string, kind: 'unfinished' | 'replaced'): string[] {
   const [parent, prefix] = [dirname(to), `${basename(to)}.${kind}-`]
-  if (!statSync(parent, { throwIfNoEntry: false })?.isDirectory()) return []
-  return readdirSync(parent)
+  return namesIn(parent)
     .filter((name) => name.startsWith(prefix))
     .map((name) => join(parent, name))
     .filter(isOurs)
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return []
+    throw error
+  }
 }
 
 function isOurs(path: string): boolean {

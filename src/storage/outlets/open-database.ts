@@ -1,7 +1,7 @@
-import { chmodSync, closeSync, openSync, statSync } from 'node:fs'
+import { chmodSync, statSync } from 'node:fs'
 import type { StoredOutlet, VerifiedCallback, WaitingDelivery } from '../../core/outlet-store.ts'
 import { Connection } from '../sqlite/connection.ts'
-import { checkHeader, type FileKind } from '../sqlite/file-header.ts'
+import { checkHeader, type FileKind, makeFile } from '../sqlite/file-header.ts'
 import type { OpenedOutlets } from './messages.ts'
 import { APPLICATION_ID, FORMAT, SCHEMA } from './schema.ts'
 
@@ -17,7 +17,7 @@ const OTHERS = 0o077
  * @throws HubError `log-corrupt`, `log-newer`, and errors of SQLite and the file system
  */
 export function openDatabase(path: string): { database: Connection; opened: OpenedOutlets } {
-  closeSync(openSync(path, 'a', 0o600))
+  makeFile(path, OUTLET_STORE.what)
   const warnings = closeToOthers(path)
   const format = checkHeader(path, OUTLET_STORE)
   const content = format === undefined ? { outlets: [], verified: [] } : contentOf(path)

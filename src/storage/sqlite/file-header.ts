@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, constants, openSync, readSync, statSync } from 'node:fs'
 import { HubError } from '../../core/errors.ts'
 
 const HEADER_BYTES = 100
@@ -12,12 +12,27 @@ export interface FileKind {
   what: string
 }
 
+/** Makes the file for its owner only, where there is none. @throws HubError `log-corrupt`, and errors of the file system */
+export function makeFile(path: string, what: string): void {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants
+  try {
+    // Without waiting: a FIFO would hold the start up for whoever reads it, and no signal would end that.
+    closeSync(openSync(path, O_WRONLY | O_APPEND | O_CREAT | (O_NONBLOCK ?? 0), 0o600))
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENXIO') throw corrupt(path, what, error)
+    throw error
+  }
+}
+
 /**
  * Finds what cannot be used before SQLite may write. @returns the format, or `undefined` for a file that is still empty
  * @throws HubError `log-corrupt`, `log-newer`
  */
 export function checkHeader(path: string, { applicationId, format: known, what }: FileKind): number | undefined {
-  const size = statSync(path).size
+  const stat = statSync(path)
+  // SQLite too would wait for the other end of a FIFO.
+  if (!stat.isFile()) throw corrupt(path, what)
+  const { size } = stat
   const wal = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0
   if (size === 0 && wal === 0) return undefined
   const header = Buffer.alloc(HEADER_BYTES)

@@ -1,7 +1,7 @@
 import type { Database } from 'bun:sqlite'
-import { chmodSync, closeSync, existsSync, openSync } from 'node:fs'
+import { chmodSync, existsSync } from 'node:fs'
 import { Connection } from './connection.ts'
-import { checkHeader, type FileKind } from './file-header.ts'
+import { checkHeader, type FileKind, makeFile } from './file-header.ts'
 import { APPLICATION_ID, FORMAT, migrations, PAGE_SIZE, SCHEMA } from './schema.ts'
 
 /** A checkpoint every 16 MiB: smaller ones cost more in all, larger ones stall a commit for longer. */
@@ -23,7 +23,7 @@ export interface OpenedDatabase {
  * @throws HubError `log-corrupt`, `log-newer`
  */
 export function openDatabase(path: string, durability: 'full' | 'normal'): OpenedDatabase {
-  closeSync(openSync(path, 'a', 0o600))
+  makeFile(path, EVENT_LOG.what)
   const format = checkHeader(path, EVENT_LOG)
   const warnings: string[] = []
   if (format !== undefined) checkContent(path)

@@ -3,19 +3,23 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { SECRET_FILES } from '../../../src/cli/log/data-directory.ts'
+import { parseFilter } from '../../../src/core/filter.ts'
 import { finishRestore, MEMBERS } from '../../../src/storage/archive/pending-restore.ts'
-import { backUp, importEvents, restore } from '../../../src/storage/archive.ts'
+import { backUp, exportEvents, importEvents, restore } from '../../../src/storage/archive.ts'
 import { openLog } from '../../../src/storage/open.ts'
 import { draftOf } from '../../support/draft.ts'
 import { logOptions } from '../../support/log-options.ts'
@@ -51,6 +55,7 @@ async function room() {
         ...{ directory, to: where, secrets, eventsOnly: false, replace: false, now: NOW },
         interrupted: new AbortController().signal,
       }),
+    export: () => [...exportEvents({ directory, filter: parseFilter([], []), since: undefined, until: undefined })],
     restore: (from = to) => restore({ from, directory, secrets, replace: true, now: NOW }),
     import: () => {
       const batches = (async function* () {
@@ -149,4 +154,40 @@ test.each([
 
 test('every secret that a backup holds is one that a restore may move', () => {
   expect(SECRET_FILES.filter((name) => !MEMBERS.includes(name))).toEqual([])
+})
+
+test('a FIFO in place of the log holds nobody up', async () => {
+  using hub = await room()
+  const events = join(hub.at, 'events.db')
+  for (const companion of ['', '-wal', '-shm']) rmSync(`${events}${companion}`, { force: true })
+  expect(Bun.spawnSync(['mkfifo', events]).exitCode).toBe(0)
+  if (isRoot) chownSync(events, SERVICE, SERVICE)
+  await expect(hub.backUp()).rejects.toMatchObject({ code: 'log-corrupt' })
+  await expect(hub.import()).rejects.toMatchObject({ code: 'log-corrupt' })
+  expect(() => hub.export()).toThrow(expect.objectContaining({ code: 'log-corrupt' }))
+})
+
+test.skipIf(!isRoot)('root exports no log of its own through a link that the service put there', async () => {
+  using hub = await room()
+  const [own, planted] = [join(hub.path, 'own.db'), join(hub.at, 'events.db')]
+  renameSync(planted, own)
+  chownSync(own, 0, 0)
+  symlinkSync(own, planted)
+  lchownSync(planted, SERVICE, SERVICE)
+  expect(() => hub.export()).toThrow(expect.objectContaining({ code: 'log-unwritable' }))
+})
+
+test.skipIf(!isRoot)('a backup is restored out of a directory that may be entered and not listed', async () => {
+  using hub = await room()
+  await hub.backUp()
+  const copy = join(hub.path, 'unlisted/copy')
+  mkdirSync(dirname(copy), { mode: 0o711 })
+  renameSync(hub.to, copy)
+  for (const path of [copy, ...readdirSync(copy).map((name) => join(copy, name))]) chownSync(path, SERVICE, SERVICE)
+  process.seteuid!(SERVICE)
+  try {
+    expect((await hub.restore(copy)).manifest.events).toBe(1)
+  } finally {
+    process.seteuid!(0)
+  }
 })
