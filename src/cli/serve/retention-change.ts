@@ -39,7 +39,7 @@ export class RetentionChange {
     this.#wanted = this.#counting
   }
 
-  /** Takes back what waits and is not in `limits`; what waits and is, waits on. */
+  /** Takes back what waits and is not in `limits`; another value of any begins the minute again, for all that wait. */
   async change(limits: RetentionLimits): Promise<void> {
     const wanted = pick(limits)
     if (Bun.deepEquals(wanted, this.#wanted)) return
