@@ -121,7 +121,8 @@ describe('readers of one log with different grants', () => {
       const ask = (path: string) =>
         fetch(`${hub.url}${path}${path.includes('?') ? '' : '?'}${reader.query}`, { headers: reader.headers })
       const [there, notThere] = [await ask('/events/e'), await ask('/events/nowhere')]
-      expect(await there.clone().text()).toBe(await notThere.text())
+      const words = async (answer: Response) => ({ ...((await answer.json()) as object), request: undefined })
+      expect(await words(there.clone())).toEqual(await words(notThere))
       await expectProblem(there, 403, 'forbidden', '/topic')
       if (reader.name === 'a ticket') continue
       const { topics } = (await (await ask('/topics')).json()) as { topics: { topic: string; events: number }[] }

@@ -90,7 +90,8 @@ describe.each(['nginx', 'Caddy', 'HAProxy'] as ProxyName[])('the recipe for %s',
       const taken = await send(batch(5_120))
       expect(taken.status).toBe(201)
       expect(((await taken.json()) as { events: unknown[] }).events).toHaveLength(100)
-      expect((await send(batch(8_600))).status).toBe(413)
+      // Caddy says 502 when the hub closed while it was still sending.
+      expect((await send(batch(8_600))).status).toBeOneOf(name === 'Caddy' ? [413, 502] : [413])
     })
 
     test.skipIf(!elsewhere)('tells the hub the address of the client, whatever that one claims', async () => {
