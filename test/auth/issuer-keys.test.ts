@@ -13,6 +13,7 @@ import { MAX_KEY_SET_BYTES } from '../../src/auth/key-set.ts'
 import { authority, refusalOf, tokenSettings } from '../support/authority.ts'
 import { type Answer, Issuer, type SigningKey, signingKey } from '../support/issuer.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { rejection } from '../support/settled.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
 let first: SigningKey
@@ -142,7 +143,7 @@ describe('keys at an URL', () => {
     issuer.fail()
     const text = await first.sign(claims(clock))
     const asked = trusting(issuer.url, clock).recognise({ kind: 'bearer', text })
-    await expect(asked).rejects.toMatchObject({ code: 'issuer-unavailable', retryAfterMs: FIRST_FETCH_COOLDOWN_MS })
+    expect(await rejection(asked)).toMatchObject({ code: 'issuer-unavailable', retryAfterMs: FIRST_FETCH_COOLDOWN_MS })
   })
 
   test('stay over a reload of the same URL and go with another one', async () => {

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { ServiceManager } from '../../src/daemon/service-manager.ts'
 import { canReceive, NotifySocket } from '../support/notify-socket.ts'
+import { settled } from '../support/settled.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { until } from '../support/until.ts'
 
@@ -41,7 +42,7 @@ describe.skipIf(!canReceive || process.platform !== 'linux')('what the service m
   test('a reload is told from its beginning, with its time, to its end, also one that throws', async () => {
     const { socket, manager } = await managed()
     manager.ready('fine')
-    await expect(manager.during(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
+    expect(await settled(manager.during(() => Promise.reject(new Error('no'))))).toThrow('no')
     const [, begun, ended] = await until('three notices', () => socket.notices[2] && socket.notices)
     expect(begun!.fields.RELOADING).toBe('1')
     const late = begun!.micros - Number(begun!.fields.MONOTONIC_USEC)

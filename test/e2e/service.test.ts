@@ -6,6 +6,7 @@ import { canReceive, NotifySocket } from '../support/notify-socket.ts'
 import { freePort } from '../support/port.ts'
 import { reload } from '../support/reload.ts'
 import { inspect, registerSecret } from '../support/secrets.ts'
+import { settled } from '../support/settled.ts'
 import { canStopThreads, stopThread, workerThreads } from '../support/stopped-thread.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { until } from '../support/until.ts'
@@ -90,7 +91,7 @@ describe.skipIf(!linux || !canReceive)('under a service manager', () => {
     const socket = await NotifySocket.open(join(dir.path, 'notify'))
     closers.push(dir[Symbol.dispose], () => socket.close())
     const env = { NOTIFY_SOCKET: socket.address, PORT: 'none' }
-    await expect(Executable.serve(env)).rejects.toThrow('ended with 78')
+    expect(await settled(Executable.serve(env))).toThrow('ended with 78')
     expect(socket.with('READY')).toEqual([])
   })
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { specTypeSchemas } from '@modelcontextprotocol/server'
 import { checkedRequest } from '../../src/mcp/checked-request.ts'
 import { catalogueHub } from '../support/catalogue-hub.ts'
+import { rejection } from '../support/settled.ts'
 
 describe('params that are not as the specification has them', () => {
   test.each([
@@ -19,7 +20,7 @@ describe('params that are not as the specification has them', () => {
     const { client: connect, close } = await catalogueHub()
     const client = await connect()
     const refused = client.request({ method, params }, specTypeSchemas.Result)
-    await expect(refused).rejects.toMatchObject({
+    expect(await rejection(refused)).toMatchObject({
       code: -32602,
       message: expect.stringContaining(`The params of ${method} are not as MCP has them, at "${place}": `),
     })

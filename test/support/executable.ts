@@ -69,6 +69,10 @@ export class Executable {
     return this.#process.pid
   }
 
+  get isRunning(): boolean {
+    return this.#process !== undefined
+  }
+
   async start(): Promise<void> {
     const child = Bun.spawn([...this.#through, executablePath(), 'serve'], {
       cwd: this.#dir,

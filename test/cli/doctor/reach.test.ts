@@ -7,6 +7,7 @@ import { freePort } from '../../support/port.ts'
 import { scriptedHub } from '../../support/scripted-hub.ts'
 import { secret } from '../../support/secrets.ts'
 import { type ServedHub, servedHub } from '../../support/served-hub.ts'
+import { settled } from '../../support/settled.ts'
 
 /** Who answered, with what, and what that says of the way. Behind a real nginx: test/e2e/doctor.test.ts. */
 
@@ -117,7 +118,7 @@ test('no request and no key goes by HTTP_PROXY, which the handshake does not tak
   process.env.HTTP_PROXY = proxy.url
   try {
     const way = new Way('http://no-such-host.invalid', found, new AbortController().signal)
-    await expect(way.ask('/livez')).rejects.toThrow('GET /livez: No hub answers at http://no-such-host.invalid')
+    expect(await settled(way.ask('/livez'))).toThrow('GET /livez: No hub answers at http://no-such-host.invalid')
     expect(proxy.requests).toEqual([])
   } finally {
     if (before === undefined) delete process.env.HTTP_PROXY

@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeOutput } from '../../../src/cli/log/output-file.ts'
+import { rejection, settled } from '../../support/settled.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 
 test('what is interrupted leaves the file that was there, and nothing else', async () => {
@@ -17,7 +18,7 @@ test('what is interrupted leaves the file that was there, and nothing else', asy
     setImmediate(() => interrupt.abort())
     for (let number = 0; number < 1_000; number++) yield 'more\n'
   }
-  await expect(writeOutput(file, lines(), () => interrupt.signal)).rejects.toMatchObject({ code: 'log-closed' })
+  expect(await rejection(writeOutput(file, lines(), () => interrupt.signal))).toMatchObject({ code: 'log-closed' })
   expect(beside).toEqual([[expect.stringMatching(/^\.mcp-sse-export\.[0-9a-f]{16}\.unfinished$/), 'events']])
   expect(readdirSync(dir.path)).toEqual(['events'])
   expect(readFileSync(file, 'utf8')).toBe('old')
@@ -30,6 +31,6 @@ test('what the lines throw leaves nothing', async () => {
     throw new Error('the log broke')
   }
   const never = () => new AbortController().signal
-  await expect(writeOutput(join(dir.path, 'events'), lines(), never)).rejects.toThrow('the log broke')
+  expect(await settled(writeOutput(join(dir.path, 'events'), lines(), never))).toThrow('the log broke')
   expect(readdirSync(dir.path)).toEqual([])
 })

@@ -8,6 +8,7 @@ import { readFirstKey } from '../../../src/daemon/first-key.ts'
 import { temporaryTicketKey } from '../../../src/daemon/ticket-key.ts'
 import { runCommand } from '../../support/command.ts'
 import { registerSecret, secret } from '../../support/secrets.ts'
+import { rejection } from '../../support/settled.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 
 function config(directory: string, env: Record<string, string> = {}) {
@@ -48,7 +49,7 @@ test('a key that nobody could be shown is not kept', async () => {
   using dir = tempDir()
   const { output } = printer()
   const broken = { ...output, write: () => Promise.reject(new Error('gone')) }
-  await expect(new FirstKey(broken).of(config(dir.path))).rejects.toMatchObject({
+  expect(await rejection(new FirstKey(broken).of(config(dir.path)))).toMatchObject({
     message: expect.stringContaining('could not be shown on stdout (Error: gone) and does not count.'),
     exitCode: 74,
   })

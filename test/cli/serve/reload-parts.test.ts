@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { applying, type ReloadPart } from '../../../src/cli/serve/reload-parts.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { HubError } from '../../../src/core/errors.ts'
+import { rejection } from '../../support/settled.ts'
 
 const next = loadConfig({ mode: 'source', cwd: '/', env: { HOME: '/nonexistent' }, descriptors: 1000 })
 
@@ -29,7 +30,7 @@ function parts(...each: ('takes' | 'refuses' | 'fails later')[]) {
 
 test('no part counts when one of them refuses what was read, the last one too', async () => {
   const { order, apply } = parts('takes', 'takes', 'refuses')
-  await expect(Promise.resolve(apply(next, false))).rejects.toMatchObject({ code: 'invalid-config' })
+  expect(await rejection(Promise.resolve(apply(next, false)))).toMatchObject({ code: 'invalid-config' })
   expect(order).toEqual(['prepare 0', 'prepare 1', 'prepare 2'])
 })
 

@@ -3,6 +3,7 @@ import type { Client } from '@modelcontextprotocol/client'
 import { watchedBy } from '../../../src/mcp/catalogue/resource-kind.ts'
 import { type CatalogueHub, catalogueHub, principalWith } from '../../support/catalogue-hub.ts'
 import { draft } from '../../support/hub.ts'
+import { settled } from '../../support/settled.ts'
 
 let served: CatalogueHub
 let client: Client
@@ -111,7 +112,7 @@ describe('events://topics/{+topic}', () => {
     ['events://topics/a*', 'must be a whole segment'],
     ['events://other', 'events://other'],
   ])('that is none is refused with a sentence: %s', async (uri, sentence) => {
-    await expect(client.readResource({ uri })).rejects.toThrow(sentence)
+    expect(await settled(client.readResource({ uri }))).toThrow(sentence)
   })
 })
 
@@ -124,7 +125,7 @@ describe('events://events/{cursor}', () => {
   })
 
   test.each(['k3f9a2b7.1', 'x', '', '%', '../topics'])('that is not there is not found: %s', async (cursor) => {
-    await expect(client.readResource({ uri: `events://events/${cursor}` })).rejects.toThrow('There is no such event')
+    expect(await settled(client.readResource({ uri: `events://events/${cursor}` }))).toThrow('There is no such event')
   })
 })
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { askingOf, type CatalogueHub, catalogueHub } from '../../support/catalogue-hub.ts'
+import { rejection, settled } from '../../support/settled.ts'
 
 let served: CatalogueHub
 beforeEach(async () => {
@@ -12,26 +13,26 @@ const names = (count: number) => Object.fromEntries(Array.from({ length: count }
 
 describe('arguments are refused before a schema looks at them, in a sentence,', () => {
   test('when there are more than 64 of them', async () => {
-    await expect(call('read_events', names(64))).rejects.toThrow('There is no argument')
-    await expect(call('read_events', names(65))).rejects.toThrow(
+    expect(await settled(call('read_events', names(64)))).toThrow('There is no argument')
+    expect(await settled(call('read_events', names(65)))).toThrow(
       /^read_events takes at most 64 arguments; send those it has\.$/,
     )
   })
 
   test('when a list has more than 1,000 items, or a text in it more than 64 KiB', async () => {
-    await expect(call('read_events', { topics: Array(1000).fill(1) })).rejects.toThrow('as its schema says')
-    await expect(call('read_events', { topics: Array(1001).fill(1) })).rejects.toMatchObject({
+    expect(await settled(call('read_events', { topics: Array(1000).fill(1) }))).toThrow('as its schema says')
+    expect(await rejection(call('read_events', { topics: Array(1001).fill(1) }))).toMatchObject({
       code: 'invalid-arguments',
       message: 'topics has more than 1000 items; send fewer.',
       pointer: '/topics',
     })
     const texts = { topics: ['a', 'ü'.repeat(32 * 1024 + 1)] }
-    await expect(call('read_events', texts)).rejects.toThrow('topics has a text of more than 65536 bytes')
+    expect(await settled(call('read_events', texts))).toThrow('topics has a text of more than 65536 bytes')
   })
 
   test('when a text has more than 64 KiB', async () => {
-    await expect(call('publish_event', { topic: 'x'.repeat(64 * 1024), data: 1 })).rejects.toThrow('at most 512 bytes')
-    await expect(call('publish_event', { topic: 'x'.repeat(64 * 1024 + 1), data: 1 })).rejects.toMatchObject({
+    expect(await settled(call('publish_event', { topic: 'x'.repeat(64 * 1024), data: 1 }))).toThrow('at most 512 bytes')
+    expect(await rejection(call('publish_event', { topic: 'x'.repeat(64 * 1024 + 1), data: 1 }))).toMatchObject({
       code: 'invalid-arguments',
       message: 'topic has a text of more than 65536 bytes; send a shorter one.',
       pointer: '/topic',

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { type CatalogueHub, catalogueHub, principalWith } from '../../support/catalogue-hub.ts'
+import { settled } from '../../support/settled.ts'
 
 let served: CatalogueHub
 beforeEach(async () => {
@@ -38,6 +39,6 @@ describe('watch_topic', () => {
     [{ topic: 'orders/1', instruction: 'x' }, 'Did you mean "instructions"?'],
     [{ topic: 'orders/1', instructions: 'x'.repeat(9000) }, 'at most 8192 bytes'],
   ] as [Record<string, string>, string][])('refuses what it cannot use %#', async (values, sentence) => {
-    await expect(prompt(values)).rejects.toThrow(sentence)
+    expect(await settled(prompt(values))).toThrow(sentence)
   })
 })

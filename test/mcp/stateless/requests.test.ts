@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { keySettings, testKey } from '../../support/access.ts'
 import { draftOf } from '../../support/draft.ts'
+import { settled } from '../../support/settled.ts'
 import { INNER_WORDS } from '../../support/small-catalogue.ts'
 import { StallingReader } from '../../support/stalling-reader.ts'
 import {
@@ -367,7 +368,7 @@ describe('the SDK client', () => {
     expect(subscription.honoredFilter).toEqual({ resourceSubscriptions: ['events://topics/a'] })
     await served.hub.publish([draftOf('a')])
     await until('it to be told', () => told.length === 1)
-    await expect(client.listen({ resourceSubscriptions: ['nonsense'] })).rejects.toThrow(/not found/i)
+    expect(await settled(client.listen({ resourceSubscriptions: ['nonsense'] }))).toThrow(/not found/i)
     await served.mcp.drain()
     expect(await subscription.closed).toBe('graceful')
     await client.close()

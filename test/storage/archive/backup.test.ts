@@ -19,6 +19,7 @@ import { type BackupOptions, backUp, exportEvents, importEvents, restore } from 
 import { openLog, openOutlets } from '../../../src/storage/open.ts'
 import { draftOf } from '../../support/draft.ts'
 import { logOptions } from '../../support/log-options.ts'
+import { rejection } from '../../support/settled.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 
 const NOW = new Date('2026-11-23T01:15:00.123Z')
@@ -122,11 +123,11 @@ test('what is in the way of a backup stays, unless it is a backup and is to be r
   using at = room()
   await fill(at.open, drafts(3))
   await at.backUp()
-  await expect(at.backUp()).rejects.toMatchObject({ code: 'invalid-arguments' })
+  expect(await rejection(at.backUp())).toMatchObject({ code: 'invalid-arguments' })
   const other = join(at.path, 'home')
   mkdirSync(other)
   writeFileSync(join(other, 'letter'), 'dear')
-  await expect(at.backUp({ to: other, replace: true })).rejects.toMatchObject({ code: 'invalid-arguments' })
+  expect(await rejection(at.backUp({ to: other, replace: true }))).toMatchObject({ code: 'invalid-arguments' })
   expect(snapshot(other)).toHaveProperty('letter')
 })
 
@@ -177,7 +178,7 @@ test('a link where the backup is to be is not replaced, and what it leads to sta
   await at.backUp()
   const link = join(at.path, 'latest')
   symlinkSync(at.to, link)
-  await expect(at.backUp({ to: link, replace: true })).rejects.toMatchObject({ code: 'invalid-arguments' })
+  expect(await rejection(at.backUp({ to: link, replace: true }))).toMatchObject({ code: 'invalid-arguments' })
   expect(dataOf(at.to)).toHaveLength(3)
 })
 
@@ -187,15 +188,18 @@ test('a backup that is put in place of an earlier one and cut off between two re
   await at.backUp()
   const aside = `${at.to}.replaced-abcdefgh`
   renameSync(at.to, aside)
-  await expect(at.restore(true)).rejects.toMatchObject({ code: 'not-found', message: expect.stringContaining(aside) })
-  await expect(at.backUp()).rejects.toMatchObject({ code: 'invalid-arguments' })
+  expect(await rejection(at.restore(true))).toMatchObject({
+    code: 'not-found',
+    message: expect.stringContaining(aside),
+  })
+  expect(await rejection(at.backUp())).toMatchObject({ code: 'invalid-arguments' })
   expect(dataOf(at.to)).toHaveLength(3)
 })
 
 test('an interrupted backup leaves nothing', async () => {
   using at = room()
   await fill(at.open, drafts(3))
-  await expect(at.backUp({ interrupted: AbortSignal.abort() })).rejects.toMatchObject({ code: 'log-closed' })
+  expect(await rejection(at.backUp({ interrupted: AbortSignal.abort() }))).toMatchObject({ code: 'log-closed' })
   expect(readdirSync(at.path)).toEqual(['data'])
 })
 
@@ -248,9 +252,9 @@ test('a directory that holds a log, or a running hub, is left as it is without -
   using at = room()
   await fill(at.open, drafts(3))
   await at.backUp()
-  await expect(at.restore()).rejects.toMatchObject({ code: 'invalid-arguments' })
+  expect(await rejection(at.restore())).toMatchObject({ code: 'invalid-arguments' })
   const log = await at.open()
-  await expect(at.restore(true)).rejects.toMatchObject({ code: 'log-locked' })
+  expect(await rejection(at.restore(true))).toMatchObject({ code: 'log-locked' })
   await log.append(drafts(1))
   await log.close()
   expect(dataOf(at.directory)).toHaveLength(4)
@@ -274,7 +278,7 @@ test.each([
   await at.backUp()
   await spoil(at.to)
   const { 'lock.pid': _lock, ...before } = snapshot(at.directory)
-  await expect(at.restore(true)).rejects.toMatchObject({ code })
+  expect(await rejection(at.restore(true))).toMatchObject({ code })
   const { 'lock.pid': _pid, ...after } = snapshot(at.directory)
   expect(after).toEqual(before)
 })
@@ -324,7 +328,7 @@ test('a backup is not restored onto itself', async () => {
   await at.backUp()
   const before = snapshot(at.to)
   const onto = restore({ from: at.to, directory: join(at.to, '.'), secrets: [], replace: true, now: NOW })
-  await expect(onto).rejects.toMatchObject({ code: 'invalid-arguments' })
+  expect(await rejection(onto)).toMatchObject({ code: 'invalid-arguments' })
   expect(snapshot(at.to)).toEqual(before)
 })
 
@@ -344,7 +348,7 @@ test('a restore that fails when it is decided says so, and the next start brings
   await fill(at.open, drafts(2))
   const aside = join(at.directory, 'before-restore-20261123T011500.123Z')
   writeFileSync(aside, '')
-  await expect(at.restore(true)).rejects.toMatchObject({
+  expect(await rejection(at.restore(true))).toMatchObject({
     code: 'log-failed',
     message: expect.stringMatching(
       /is decided.* the next start .*The old files will be in .*before-restore-20261123T011500/,

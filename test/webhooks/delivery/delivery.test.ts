@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { ManualClock } from '../../support/manual-clock.ts'
+import { rejection } from '../../support/settled.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import { until } from '../../support/until.ts'
 import { webhookFixtures } from '../../support/webhook-fixtures.ts'
@@ -280,8 +281,12 @@ test('redeliver sends one event once more, one that waits at once, and everythin
   await until('the last two again', () => hub.webhooks.list()[0]!.delivered === 6)
   expect(callback.data.slice(5).sort()).toEqual(['b', 'late'])
   expect(hub.webhooks.list()[0]).toMatchObject({ behind: 0, waiting: 0 })
-  expect(hub.webhooks.redeliver(id, { event: hub.hub.cursor(99) })).rejects.toMatchObject({ code: 'invalid-cursor' })
-  expect(hub.webhooks.redeliver('sub_none', { after: cursors[0]! })).rejects.toMatchObject({ code: 'not-found' })
+  expect(await rejection(hub.webhooks.redeliver(id, { event: hub.hub.cursor(99) }))).toMatchObject({
+    code: 'invalid-cursor',
+  })
+  expect(await rejection(hub.webhooks.redeliver('sub_none', { after: cursors[0]! }))).toMatchObject({
+    code: 'not-found',
+  })
 })
 
 test('what is disabled is sent nothing, stays so over a refresh and a restart, and goes on where it was', async () => {
