@@ -12,11 +12,11 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeSync,
 } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { findConfigFile, isThere } from '../config/file.ts'
 import { HubError } from '../core/errors.ts'
+import { writeWhole } from '../daemon/whole-file.ts'
 import { CommandFailure } from './failure.ts'
 import type { Io } from './io.ts'
 
@@ -64,8 +64,13 @@ function replaceFile(path: string, cwd: string, edit: (text: string) => string):
       fchmodSync(file, mode & 0o777)
       if (process.getuid?.() === 0) fchownSync(file, uid, gid)
     }
-    writeSync(file, edit(text))
-    fsyncSync(file)
+    const edited = edit(text)
+    try {
+      writeWhole(file, edited)
+      fsyncSync(file)
+    } catch (cause) {
+      throw unwritable(shownPath(target, cwd), cause)
+    }
     requireSameFile(file, unfinished, shownPath(unfinished, cwd))
     renameSync(unfinished, target)
   } catch (error) {

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { HubError } from '../core/errors.ts'
-import { writePrivateFile } from './private-file.ts'
+import { putFile } from './whole-file.ts'
 
 export const FIRST_KEY_FILE = 'first-key.sha256'
 
@@ -26,7 +26,7 @@ export function readFirstKey(directory: string): string | undefined {
 export function writeFirstKey(directory: string, sha256: string): void {
   const path = join(directory, FIRST_KEY_FILE)
   try {
-    writePrivateFile(path, Buffer.from(`${sha256}\n`))
+    putFile(path, `${sha256}\n`, 0o600)
   } catch (cause) {
     throw unusable(path, 'written', cause)
   }

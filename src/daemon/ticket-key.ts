@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { HubError } from '../core/errors.ts'
-import { writePrivateFile } from './private-file.ts'
+import { putFile } from './whole-file.ts'
 
 export const TICKET_KEY_FILE = 'ticket.key'
 const KEY_BYTES = 32
@@ -49,7 +49,7 @@ export function readTicketKey(directory: string): Uint8Array | undefined {
 function makeKey(path: string): Uint8Array {
   const key = randomBytes(KEY_BYTES)
   try {
-    writePrivateFile(path, key)
+    putFile(path, key, 0o600)
     return key
   } catch (cause) {
     throw unusable(path, 'written', cause)

@@ -9,10 +9,10 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { HubError } from '../../core/errors.ts'
+import { writeWhole } from '../../daemon/whole-file.ts'
 
 /** As many as Linux follows. */
 const MOST_LINKS = 40
@@ -36,7 +36,7 @@ export async function writeOutput(
   const file = openSync(unfinished, 'wx', 0o600)
   try {
     for (const text of lines) {
-      writeText(file, text)
+      writeWhole(file, text)
       // Signals are heard between two turns of the event loop.
       await new Promise(setImmediate)
       if (interrupted.aborted)
@@ -56,15 +56,10 @@ export async function writeOutput(
 function writeInto(path: string, lines: Iterable<string>): void {
   const file = openSync(path, 'w')
   try {
-    for (const text of lines) writeText(file, text)
+    for (const text of lines) writeWhole(file, text)
   } finally {
     closeSync(file)
   }
-}
-
-function writeText(file: number, text: string): void {
-  const bytes = Buffer.from(text)
-  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
 }
 
 /** Where a file is made by opening `path`, which leads to nothing yet. */

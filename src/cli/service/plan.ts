@@ -1,11 +1,12 @@
-import { existsSync, readFileSync, realpathSync, renameSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync } from 'node:fs'
+import { dirname } from 'node:path'
 import unit from '../../../packaging/systemd/mcp-sse.service' with { type: 'text' }
 import { newApiKey } from '../../auth/api-keys.ts'
 import type { Config } from '../../config/config.ts'
 import { isThere } from '../../config/file.ts'
 import { sampleConfig } from '../../config/sample.ts'
+import { putFile } from '../../daemon/whole-file.ts'
 import { CommandFailure } from '../failure.ts'
-import { putFile } from './new-file.ts'
 import type { Places } from './places.ts'
 import { serviceConfig } from './service-config.ts'
 
@@ -32,7 +33,7 @@ export function planInstallation(places: Places, program: string | undefined): P
   return {
     steps: [
       ...executableStep(places, program),
-      ...(key ? [{ says: `make a key in ${places.key}`, act: () => putFile(places.key, `${key}\n`, 0o600) }] : []),
+      ...(key ? [{ says: `make a key in ${places.key}`, act: () => put(places.key, `${key}\n`, 0o600) }] : []),
       ...settingsStep(places),
       ...unitStep(places),
     ],
@@ -51,21 +52,25 @@ function executableStep({ executable }: Places, program: string | undefined): St
     )
   }
   if (existsSync(executable) && realpathSync(executable) === realpathSync(program)) return []
-  return [
-    { says: `copy this executable to ${executable}`, act: () => putFile(executable, readFileSync(program), 0o755) },
-  ]
+  return [{ says: `copy this executable to ${executable}`, act: () => put(executable, readFileSync(program), 0o755) }]
 }
 
 /** Read by the service, which is a user of its own, so that a key that is saved to it counts after a reload. */
 function settingsStep({ settings }: Places): Step[] {
   if (isThere(settings)) return []
-  return [{ says: `write ${settings}, all defaults`, act: () => putFile(settings, sampleConfig(), 0o644) }]
+  return [{ says: `write ${settings}, all defaults`, act: () => put(settings, sampleConfig(), 0o644) }]
 }
 
 function unitStep({ unit: path }: Places): Step[] {
   const before = existsSync(path) ? readFileSync(path, 'utf8') : undefined
   if (before === unit) return []
-  const write = { says: `write ${path}`, act: () => putFile(path, unit, 0o644) }
+  const write = { says: `write ${path}`, act: () => put(path, unit, 0o644) }
   if (before === undefined) return [write]
   return [{ says: `keep the unit of before as ${path}.old`, act: () => renameSync(path, `${path}.old`) }, write]
+}
+
+function put(path: string, content: string | Uint8Array, mode: number): void {
+  const directory = dirname(path)
+  if (!existsSync(directory)) mkdirSync(directory, { recursive: true, mode: 0o755 })
+  putFile(path, content, mode)
 }

@@ -1,14 +1,5 @@
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs'
+import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { putFile } from '../../daemon/whole-file.ts'
 import { lockFile } from '../../storage/file-lock.ts'
 import { IO_ERROR } from '../exit.ts'
 import { CommandFailure } from '../failure.ts'
@@ -24,6 +15,7 @@ export interface Place {
 const SAVE_EVERY_MS = 1000
 /** A cursor has at most some 30 characters; a file above this is something else. */
 const MAX_BYTES = 256
+const OWNER_ONLY = 0o600
 const CONTENT = /^([!-~]{1,200})( gap)?$/
 
 /**
@@ -55,7 +47,7 @@ export class StateFile {
       const start = attempted(real, () => read(real))
       const state = new StateFile(real, start, release)
       // A place that cannot be kept is worth knowing before anything is done.
-      if (start) attempted(real, () => replace(real, textOf(start)))
+      if (start) attempted(real, () => putFile(real, textOf(start), OWNER_ONLY))
       return state
     } catch (error) {
       release()
@@ -105,7 +97,7 @@ export class StateFile {
     if (!place) return
     const text = textOf(place)
     if (text === this.#saved) return
-    attempted(this.#path, () => replace(this.#path, text))
+    attempted(this.#path, () => putFile(this.#path, text, OWNER_ONLY))
     this.#saved = text
   }
 
@@ -157,20 +149,6 @@ function foreign(path: string): CommandFailure {
     `${path} is not a file that --state wrote, and is left alone.`,
     'mcp-sse subscribe --state <another file>',
   )
-}
-
-function replace(path: string, text: string): void {
-  const next = `${path}.new`
-  // Left over from a crash, or put there by somebody: a link would be followed.
-  rmSync(next, { force: true })
-  const file = openSync(next, 'wx', 0o600)
-  try {
-    writeSync(file, text)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
-  renameSync(next, path)
 }
 
 function attempted<T>(path: string, act: () => T): T {
