@@ -142,6 +142,27 @@ describe.skipIf(!chromium)('/client.js, in Chromium', () => {
     expect(proxy.met.pass).toBe(asked)
   })
 
+  test('one topic may be given as text, and so may one type', async () => {
+    await start()
+    const page = await open({ topics: 'count/*', types: 'message' })
+    await page.state('live')
+    const { detail } = (await page.told()).states.at(-1)!
+    expect([detail.topics, detail.types]).toEqual([['count/*'], ['message']])
+  })
+
+  test('a page that does not ask for states finds the hub’s sentence in the console', async () => {
+    await start()
+    const page = await context.newPage()
+    const said: string[] = []
+    page.on('console', (message) => said.push(message.text()))
+    await page.goto(site.url.href)
+    await page.evaluate(async (module) => {
+      const { connect } = await import(module)
+      connect({ topics: ['count/*x'], event() {} })
+    }, `${server.url}/client.js`)
+    await until('the sentence', () => said.some((line) => line.includes('must be a whole segment')))
+  })
+
   test('closed, it says so once and hears nothing more', async () => {
     await start()
     const page = await open({ topics: ['count'] })

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { dirname } from 'node:path'
 import { SignJWT } from 'jose'
 import type { Browser, Page } from 'playwright-core'
 import { findChromium, NO_CHROMIUM, startChromium } from '../support/chromium.ts'
-import { Executable } from '../support/executable.ts'
+import { Executable, executablePath } from '../support/executable.ts'
 import { until } from '../support/until.ts'
 
 const chromium = findChromium()
@@ -98,5 +99,24 @@ describe.skipIf(!chromium)('the page at / of a hub with credentials, in Chromium
     await shows(page, '#state', 'Not listening')
     await shows(page, '#problem', 'may not read')
     await page.close()
+  })
+
+  test('a page that was open when the hub got its first key asks for one, and goes on with it', async () => {
+    const hub = await Executable.serve()
+    try {
+      const page = await browser.newPage()
+      await page.goto(hub.url)
+      await shows(page, '#state', 'Live')
+      const command = [executablePath(), 'key', 'new', 'me', '--publish', '**', '--subscribe', '**', '--save']
+      const made = Bun.spawnSync(command, { cwd: dirname(hub.dataDir) })
+      process.kill(hub.pid, 'SIGHUP')
+      await shows(page, '#state', 'Not listening')
+      await shows(page, '#problem', 'The key above')
+      await use(page, made.stdout.toString().trim())
+      await shows(page, '#state', 'Live')
+      await page.close()
+    } finally {
+      await hub.remove()
+    }
   })
 })

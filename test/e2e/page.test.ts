@@ -74,7 +74,7 @@ describe.skipIf(!chromium)('the page at /, in Chromium', () => {
     await until('the event', async () => (await rows(page)).length === 1)
     expect(await page.locator('#empty').isVisible()).toBe(false)
     const [row] = await rows(page)
-    expect(row?.slice(0, 2)).toEqual(['orders/42', 'order.paid'])
+    expect(row).toEqual(['orders/42', 'order.paid', '{"total": 99, "exact": 12345678901234567890}'])
     await page.locator('#rows summary').first().press('Enter')
     expect(await text(page, '#rows pre')).toBe('{\n  "total": 99,\n  "exact": 12345678901234567890\n}')
     expect(await text(page, '#rows .whole dl')).toContain(receipt.replace('Stored as ', ''))
@@ -178,6 +178,19 @@ describe.skipIf(!chromium)('the page at /, in Chromium', () => {
     await state(page, 'Live', 40_000)
     await until('the second', async () => (await rows(page)).length === 2)
     expect((await rows(page)).map((row) => row[2])).toEqual(['after', 'before'])
+    await page.close()
+  })
+
+  test('when the server is back, its topics are the ones it has now', async () => {
+    const { page } = await open()
+    await publishByForm(page, 'gone', '', '1')
+    await until('its topic', async () => (await text(page, '#topics')).includes('gone'))
+    expect((await fetch(`${server.url}/topics/gone`, { method: 'DELETE' })).status).toBe(204)
+    await server.kill('SIGKILL')
+    await state(page, 'Reconnecting')
+    await server.start()
+    await state(page, 'Live', 40_000)
+    await until('the list without it', async () => !(await text(page, '#topics')).includes('gone'))
     await page.close()
   })
 

@@ -56,9 +56,9 @@ export type Ticket = { expires?: string | number } & ({ ticket: string } | { url
 export interface ConnectOptions<Data = unknown> {
   /** The hub; default: where this module came from. */
   url?: string | URL
-  /** Patterns; default: everything one may read. */
-  topics?: string[]
-  types?: string[]
+  /** A pattern or a list of them; default: everything one may read. */
+  topics?: string | string[]
+  types?: string | string[]
   /** Where to start, once: a duration (`10m`), a time, `earliest`, or a cursor that was kept. Default: now. */
   since?: string
   /** Start with the newest so many. */

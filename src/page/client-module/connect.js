@@ -66,15 +66,17 @@ export function connect(options = {}) {
   function say(next, detail) {
     if (next === name && next !== 'reconnecting') return
     name = next
-    options.state?.(next, detail)
+    if (options.state) options.state(next, detail)
+    else if (next === 'refused') console.error(`mcp-sse: ${detail.detail ?? detail.code ?? detail.status}`)
   }
 
   async function address(extra) {
     const { since, last } = options
     const start = cursor ? { last_event_id: cursor } : { since, last }
     const query = Object.entries({ ...start, ...extra, ticket: await tickets?.current() })
-    for (const topic of topics) query.push(['topic', topic])
-    for (const type of types) query.push(['type', type])
+    // One alone may be text, of which `for` would take each character.
+    for (const topic of [topics].flat()) query.push(['topic', topic])
+    for (const type of [types].flat()) query.push(['type', type])
     return `${events}?${new URLSearchParams(query.filter(([, value]) => value !== undefined))}`
   }
 

@@ -29,7 +29,8 @@ export async function ticket(topics, types) {
   return result
 }
 
-function wantKey(detail) {
+/** `detail` is what the hub says of the key that it was given, if one was. */
+export function wantKey(detail) {
   form.hidden = false
   note.textContent = key ? detail : 'This hub asks for a key. It stays in the memory of this tab.'
   note.classList.toggle('failed', key !== '')

@@ -3,7 +3,7 @@ import { words } from './address.js'
 import { copyLines } from './lines.js'
 import { publishForm } from './publish.js'
 import { eventRow, noteRow } from './row.js'
-import { follow } from './stream.js'
+import { follow, KEY_NEEDED } from './stream.js'
 import { Tail } from './tail.js'
 import { Topics } from './topics.js'
 
@@ -41,9 +41,13 @@ function apply() {
   topics.select(wanted.topics.length === 1 ? wanted.topics[0] : '')
   stop = () => {}
   showLines()
-  if (!listens) return showState('refused', 'Not listening', 'The key above is needed to listen.')
+  if (!listens) return showState('refused', 'Not listening', KEY_NEEDED)
   stop = follow(wanted, {
-    state: showState,
+    state(name, ...said) {
+      showState(name, ...said)
+      // Meanwhile topics may have come or gone.
+      if (name === 'live') topics.refresh()
+    },
     note: (kind, text) => tail.add(() => noteRow(kind, text), 0),
     event: (event, text) => {
       tail.add(() => eventRow(event, text, pick), text.length)

@@ -21,9 +21,12 @@ const clock = (time) => {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
 }
 
+/** The data as it was published. It comes last, and quotes inside of what is before it are escaped. */
+const dataText = (text) => text.slice(text.indexOf(',"data":') + 8, -1)
+
 /** One event: a line that opens to its whole content. `text` is the event object as the server wrote it. */
 export function eventRow(event, text, onTopic) {
-  const preview = typeof event.data === 'string' ? event.data : JSON.stringify(event.data)
+  const preview = typeof event.data === 'string' ? event.data : dataText(text)
   const type = make('span', { class: 'type' }, event.type)
   type.style.setProperty('--hue', hue(event.type))
   const summary = make(

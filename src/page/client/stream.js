@@ -1,5 +1,7 @@
 import { connect } from '/client.js'
-import { hasKey, ticket } from './access.js'
+import { hasKey, ticket, wantKey } from './access.js'
+
+export const KEY_NEEDED = 'The key above is needed to listen.'
 
 /**
  * Follows the hub. `on.event(event, text)`, `on.note(kind, text)` and `on.state(name, text, problem)` are told; the result
@@ -18,7 +20,11 @@ export function follow({ topics, types }, on) {
       if (['lost', 'silent', 'ticket'].includes(reason)) return
       on.note('closing', `the hub closed this stream (${reason}); back in ${(retryMs / 1000).toFixed(1)} s`)
     },
-    refused: ({ detail, code, status }) => refuse(detail ?? code ?? `The hub answers ${status}.`),
+    refused({ detail, code, status }) {
+      // The hub got its first key while the page was open, or a cookie ended.
+      if (status === 401) wantKey(detail)
+      refuse(status === 401 ? KEY_NEEDED : (detail ?? code ?? `The hub answers ${status}.`))
+    },
     closed() {},
   }
   const askForTicket = async () => {
