@@ -48,7 +48,7 @@ export const configurePublish: Configure = (command, io, finish) => {
     .option('--json', 'print the answer as JSON')
     .addHelpText('after', EXAMPLES)
   command.action(async (topic: string, data: string | undefined, options: PublishOptions) => {
-    checkUsage(data, options)
+    checkUsage(topic, data, options)
     const hub = hubClient('publish', options, io)
     const many = options.lines || options.ndjson
     const answer = many ? await publishLines(hub, topic, options, io) : await publishOne(hub, topic, data!, options, io)
@@ -57,7 +57,16 @@ export const configurePublish: Configure = (command, io, finish) => {
   })
 }
 
-function checkUsage(data: string | undefined, { lines, ndjson, id }: PublishOptions): void {
+function checkUsage(topic: string, data: string | undefined, { lines, ndjson, id }: PublishOptions): void {
+  if (id === '') {
+    throw usageFailure(
+      '--id is empty, so the same event again would be stored again.',
+      'mcp-sse publish TOPIC DATA --id ID, or without --id',
+    )
+  }
+  if (data === undefined && topic === '-' && (lines || ndjson)) {
+    throw usageFailure('There is no topic before the -.', `mcp-sse publish TOPIC - ${lines ? '--lines' : '--ndjson'}`)
+  }
   if (data === undefined) throw usageFailure('There is no data.', "mcp-sse publish TOPIC 'some text', or - for stdin")
   if (!lines && !ndjson) return
   const flag = lines ? '--lines' : '--ndjson'

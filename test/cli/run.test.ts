@@ -25,6 +25,16 @@ test.each([
   [['publish'], 2, "mcp-sse: Missing required argument 'topic'.\nTry: mcp-sse publish --help\n"],
   [['publish', 't'], 2, "mcp-sse: There is no data.\nTry: mcp-sse publish TOPIC 'some text', or - for stdin\n"],
   [
+    ['publish', '--ndjson', '-'],
+    2,
+    'mcp-sse: There is no topic before the -.\nTry: mcp-sse publish TOPIC - --ndjson\n',
+  ],
+  [
+    ['publish', 't', 'x', '--id', ''],
+    2,
+    'mcp-sse: --id is empty, so the same event again would be stored again.\nTry: mcp-sse publish TOPIC DATA --id ID, or without --id\n',
+  ],
+  [
     ['publish', 't', 'x', '--lines'],
     2,
     'mcp-sse: --lines reads stdin; give - as the data.\nTry: mcp-sse publish TOPIC - --lines\n',

@@ -6,5 +6,5 @@ let offset = Number(state.start?.cursor.split('.')[1] ?? 0)
 console.log('open')
 while (true) {
   offset++
-  state.save({ cursor: `${'e'.repeat(offset % 20)}.${offset}`, gap: false })
+  state.save({ cursor: `${'e'.repeat(1 + (offset % 16))}.${offset}`, gap: false })
 }

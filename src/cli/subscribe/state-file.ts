@@ -1,4 +1,6 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { HubError } from '../../core/errors.ts'
+import { parseStart } from '../../core/start.ts'
 import { putFile } from '../../daemon/whole-file.ts'
 import { lockFile } from '../../storage/file-lock.ts'
 import { IO_ERROR } from '../exit.ts'
@@ -125,8 +127,18 @@ function read(path: string): Place | undefined {
   const text = readFileSync(path, 'utf8').trim()
   if (text === '') return undefined
   const [, cursor, gap] = CONTENT.exec(text) ?? []
-  if (cursor === undefined) throw foreign(path)
+  if (cursor === undefined || !isStart(cursor)) throw foreign(path)
   return { cursor, gap: gap !== undefined }
+}
+
+/** What the hub would refuse as `since`, which nobody typed. */
+function isStart(text: string): boolean {
+  try {
+    return parseStart({ lastEventId: undefined, since: text, last: undefined, now: Date.now() }) !== undefined
+  } catch (error) {
+    if (error instanceof HubError) return false
+    throw error
+  }
 }
 
 /**
