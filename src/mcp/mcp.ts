@@ -38,10 +38,12 @@ export class Mcp {
   readonly #outboxes: Outboxes
   readonly #watching: Watching
   readonly #events: McpEvents | undefined
+  readonly #clock: Clock
 
   constructor({ hub, catalogue, events, clock, limits, report }: McpOptions) {
     this.#outboxes = new Outboxes({ hub, clock, limits })
     this.#events = events
+    this.#clock = clock
     this.#watching = new Watching({ hub, clock, report })
     const parts: Parts = {
       plan: { catalogue, events, calls: hub.metrics.mcpCalls, report },
@@ -79,6 +81,8 @@ export class Mcp {
     await this.#events?.reconsider(judge)
     await this.#stateless.reconsider(judge)
     await this.sessions.reconsider(judge)
+    // Waits that the hub has just ended answer themselves, with the place to go on from.
+    await this.#clock.yield()
     await this.#outboxes.reconsider(judge)
     this.announce('tools')
     this.announce('resources')

@@ -37,6 +37,8 @@ export interface OutboxOptions extends Caller {
   cut: () => void
   /** Told once; nothing is taken after. */
   ended: (reason: CloseReason) => void
+  /** What is written last where the credential ends it. Without it the stream just ends. */
+  lastWord?: ((reason: CloseReason) => string) | undefined
 }
 
 /**
@@ -113,6 +115,17 @@ export class Outbox implements AsyncGenerator<Uint8Array, void, void>, EventList
     this.#wake()
   }
 
+  /** Ends it with its credential: what waits is dropped, and the last word, if it has one, is written. */
+  dismiss(reason: CloseReason): void {
+    const { lastWord } = this.#options
+    if (lastWord && this.#state === 'open') {
+      this.#waiting = []
+      this.#bytes = 0
+      this.push(lastWord(reason))
+      this.finish(reason)
+    } else this.close(reason)
+  }
+
   /** Ends it now; what waits is dropped. Idempotent; the first reason counts. */
   close(reason: CloseReason): void {
     if (this.#state === 'closed') return
@@ -129,7 +142,7 @@ export class Outbox implements AsyncGenerator<Uint8Array, void, void>, EventList
     if (this.#state === 'closed') return
     if (this.#handedAt > 0 && now - this.#handedAt > this.#host.limits.maxStallMs) this.close('slow-consumer')
     else if (this.#state === 'finishing') return
-    else if (now > this.#options.endsAt) this.close('credential-expired')
+    else if (now > this.#options.endsAt) this.dismiss('credential-expired')
     else if (this.#handedAt === 0 && this.#bytes === 0 && now - this.#takenAt >= this.#heartbeatMs) {
       this.push(HEARTBEAT)
     }

@@ -35,9 +35,15 @@ export class Outboxes {
 
   /**
    * `lasting`: a stream that waits for what may come, which counts as a connection; else the answer to one call.
+   * `lastWord`: as an `Outbox` has it.
    * @throws HubError `overloaded`, `draining` when there is no room for another connection
    */
-  open({ request, principal, address, cut }: Exchange, lasting: boolean, ended: (reason: CloseReason) => void): Outbox {
+  open(
+    { request, principal, address, cut }: Exchange,
+    lasting: boolean,
+    ended: (reason: CloseReason) => void,
+    lastWord?: (reason: CloseReason) => string,
+  ): Outbox {
     const asOccupant: OccupantStream = {
       get queuedBytes() {
         return outbox.queuedBytes
@@ -60,6 +66,7 @@ export class Outboxes {
         if (entered) this.#open.delete(outbox)
         ended(reason)
       },
+      lastWord,
     })
     // What is written last is still watched for a reader that does not take it: by the backstop, which needs no sweep.
     entered = outbox.open
@@ -71,7 +78,7 @@ export class Outboxes {
   async reconsider(judge: (principal: Principal) => CloseReason | undefined): Promise<void> {
     await round(this.#options.clock, this.#open, (outbox) => {
       const reason = judge(outbox.caller.principal)
-      if (reason) outbox.close(reason)
+      if (reason) outbox.dismiss(reason)
     })
   }
 

@@ -22,6 +22,10 @@ export const LEAST_PAGE_BYTES = 4 * 1024
 export const PAGE_BYTES = 32 * 1024
 export const MOST_PAGE_BYTES = 256 * 1024
 
+/** A topic that is misspelt is one that nothing has come to: without this a model waits for it without end. */
+const NOTHING =
+  'No event that is kept matches. A topic without * means that one alone, orders/** means all below orders; list_topics names those there are.'
+
 export interface PageShape {
   /** Of a start, to go on from; else the newest, up to now. */
   forward: boolean
@@ -42,6 +46,7 @@ export function shownPage(page: HistoryPage, { forward, bytes, unknown = false }
       'Older events that match were left out, there is no room for them; ask for less at once, or read from a since.',
     )
   }
+  if (!forward && events.length === 0 && !page.hasMore) notes.push(NOTHING)
   return {
     events: fitted.shown,
     cursor: (cut && cursorAfter(events, fitted)) || page.cursor,

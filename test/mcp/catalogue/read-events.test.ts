@@ -36,6 +36,16 @@ async function read(input: Record<string, unknown> = {}): Promise<EventPage> {
 
 const texts = ({ events }: EventPage) => events.map(({ data }) => Number(data))
 
+test('a topic that nothing came to is said to be one, and not when there is a place to go on from', async () => {
+  await stock(2, 'orders/1')
+  for (const topics of [['orders'], ['order/**']]) {
+    const nothing = await read({ topics })
+    expect(nothing.note).toStartWith('No event that is kept matches.')
+    expect((await read({ topics, since: nothing.cursor })).note).toBeUndefined()
+  }
+  expect((await read({ topics: ['orders/**'] })).note).toBeUndefined()
+})
+
 describe('where a page begins', () => {
   test('without since at the newest 20, oldest first, and its cursor is the head', async () => {
     await stock(30)

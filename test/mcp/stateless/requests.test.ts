@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { keySettings, testKey } from '../../support/access.ts'
+import { keyNamed } from '../../support/authority.ts'
 import { draftOf } from '../../support/draft.ts'
 import { settled } from '../../support/settled.ts'
 import { INNER_WORDS } from '../../support/small-catalogue.ts'
@@ -194,15 +195,45 @@ describe('an answer of 2026-07-28 that takes longer than a second', () => {
     await until('it to be aborted', () => served.aborted.includes('gone'))
   })
 
-  test('is aborted when its credential is revoked', async () => {
-    const alice = testKey('alice', { subscribe: ['a'] })
-    const own = await statelessHub({ access: keySettings([alice]) })
-    const stream = await own.stream('tools/call', { name: 'wait', arguments: { name: 'a' } }, { key: alice.text })
+  test('is aborted when its credential is revoked, and told so', async () => {
+    const [alice, other] = [testKey('alice', { subscribe: ['a'] }), testKey('other', {})]
+    const own = await statelessHub({ access: keySettings([alice, other]) })
+    const call = { name: 'wait', arguments: { name: 'a' } }
+    const stream = await own.stream('tools/call', call, { id: 'mine', key: alice.text })
     expect(own.begun).toEqual(['a'])
-    await own.reload(keySettings([]))
+    await own.reload(keySettings([other]))
     await until('it to be aborted', () => own.aborted.includes('a'))
     await until('the end', () => stream.ended)
+    const message = 'The credential is no longer accepted; go on with another one.'
+    expect(stream.messages).toEqual([{ jsonrpc: '2.0', id: 'mine', error: { code: -32000, message } }])
     expect(own.reports).toEqual([])
+    await own.close()
+  })
+
+  test('is told when its credential ends', async () => {
+    const brief = testKey('brief', { subscribe: ['a'] }, Date.now() + 2500)
+    const own = await statelessHub({ access: keySettings([brief]) })
+    const stream = await own.stream('tools/call', { name: 'wait', arguments: { name: 'a' } }, { key: brief.text })
+    await until('the end', () => stream.ended)
+    const message = 'The credential has expired; go on with a new one.'
+    expect(stream.messages).toEqual([{ jsonrpc: '2.0', id: 1, error: { code: -32000, message } }])
+    expect(own.aborted).toEqual(['a'])
+    await own.close()
+  })
+
+  test('of a wait says where to go on when the grants of its key change', async () => {
+    const before = testKey('alice', { subscribe: ['a'] })
+    const after = { ...before, settings: keyNamed('alice', before.text, { subscribe: ['a', 'b'] }) }
+    const own = await statelessHub({ catalogue: undefined, access: keySettings([before]) })
+    const call = { name: 'wait_for_event', arguments: { topics: ['a'], timeout_seconds: 30 } }
+    const stream = await own.stream('tools/call', call, { key: before.text })
+    await own.reload(keySettings([after]))
+    await until('the end', () => stream.ended)
+    const [answer, ...more] = stream.messages
+    expect(more).toEqual([])
+    expect(answer).toMatchObject({ id: 1, result: { isError: true } })
+    const place = own.hub.cursor(own.hub.log.head)
+    expect(answer!.result.content[0].text).toContain(`changed meanwhile; ask again. Go on with since "${place}"`)
     await own.close()
   })
 

@@ -1,5 +1,7 @@
+import type { CloseReason } from '../../../core/close-reason.ts'
+import { closeRefusal } from '../../catalogue/close-refusal.ts'
 import type { Exchange } from '../../exchange.ts'
-import { frameOf, idOf, messageFrame } from '../../json-rpc.ts'
+import { frameOf, idOf, messageFrame, REFUSED } from '../../json-rpc.ts'
 import type { Outbox } from '../../outbox.ts'
 import { type Outboxes, streamHeaders } from '../../outboxes.ts'
 import { STOPPING } from '../../stopping.ts'
@@ -27,7 +29,9 @@ export class GuardedStreams {
   /** `answer`: of the SDK, as soon as there is one. `giveUp`: ends a call that has none yet; may be called after. */
   guard(exchange: Exchange, answer: Response | Promise<Response>, giveUp: () => void = () => {}): Response {
     let stop = giveUp
-    const outbox = this.#outboxes.open(exchange, false, () => stop())
+    // Clients wait for an answer that never comes: to some, a stream that just ends is none.
+    const lastWord = (reason: CloseReason) => refusalFrame(exchange, closeRefusal(reason, 0).message)
+    const outbox = this.#outboxes.open(exchange, false, () => stop(), lastWord)
     // Bun 1.4.5 holds the headers back until there is a first byte.
     if (!(answer instanceof Response)) outbox.push(': the answer will follow\n\n')
     const pump = async (): Promise<void> => {
@@ -75,6 +79,10 @@ export class GuardedStreams {
       outbox.push(messageFrame({ jsonrpc: '2.0', id: idOf(body), error: STOPPING }))
     }
   }
+}
+
+function refusalFrame({ body }: Exchange, message: string): string {
+  return messageFrame({ jsonrpc: '2.0', id: idOf(body), error: { code: REFUSED, message } })
 }
 
 export function isStream({ headers }: Response): boolean {
