@@ -40,17 +40,20 @@ test('a refused key is said in the hub words with what to type, and shows up now
 })
 
 test.each([
-  [403, 'forbidden'],
-  [413, 'body-too-large'],
-  [429, 'rate-limited'],
-  [503, 'overloaded'],
-])('the reason of a %d reaches whoever waits for the answer', async (status, code) => {
+  [403, 'forbidden', 'MCP_SSE_KEY=<key> mcp-sse stdio --url '],
+  // Advice of no use to a model is left out.
+  [413, 'body-too-large', undefined],
+  [429, 'rate-limited', 'curl '],
+  [503, 'overloaded', 'curl '],
+])('the reason of a %d reaches whoever waits for the answer', async (status, code, hint) => {
   await using server = new SdkServer()
   server.intercept = () => problem(status, code, 'It is so because of that.')
   await using bridge = startBridge(server.url)
   bridge.send(stateless(1, 'tools/list'))
   const { error } = await bridge.answer(1)
-  expect(error.message).toStartWith(`It is so because of that. [${code}] Try: `)
+  const said = `It is so because of that. [${code}]`
+  if (hint) expect(error.message).toStartWith(`${said} Try: ${hint}`)
+  else expect(error.message).toBe(said)
   expect(error.data).toEqual({ status })
   expect(server.requests).toHaveLength(1)
 })
@@ -158,7 +161,7 @@ test('a line above 4 MiB is refused by its id, or on stderr without one', async 
   expect(bridge.stderr()).toContain('longer than the 4194304')
 })
 
-test('of 65 requests at once the last one waits, and so do all lines behind it', async () => {
+test('of 65 requests at once the last one waits, and so do all requests behind it', async () => {
   await using server = new SdkServer()
   await using bridge = startBridge(server.url)
   const calls = Array.from({ length: 64 }, (_, id) => stateless(id, 'tools/call', { name: 'hang' }))
@@ -169,20 +172,57 @@ test('of 65 requests at once the last one waits, and so do all lines behind it',
   for (let id = 0; id <= 65; id++) expect((await bridge.answer(id)).result).toBeDefined()
 })
 
-test('of 65 subscriptions at once the last one is refused, because none of the others may ever end', async () => {
+test('a cancellation passes the requests that wait, and one that is cancelled while it waits is never asked', async () => {
   await using server = new SdkServer()
   await using bridge = startBridge(server.url)
-  const listens = Array.from({ length: 65 }, (_, id) => stateless(id, 'subscriptions/listen', { notifications: {} }))
-  bridge.send(...listens)
-  expect((await bridge.answer(64)).error).toMatchObject({
-    code: -32000,
-    message: expect.stringContaining('Cancel one'),
-  })
-  bridge.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 0 } })
-  bridge.send(stateless(70, 'tools/list'))
-  expect((await bridge.answer(70)).result).toBeDefined()
-  expect((await bridge.end()).exitCode).toBe(0)
+  const calls = Array.from({ length: 64 }, (_, id) => stateless(id, 'tools/call', { name: 'hang' }))
+  bridge.send(...calls, stateless(64, 'tools/list'), stateless(65, 'tools/list'))
+  await until('64 calls', () => server.hanging === 64)
+  for (const requestId of [64, 0]) {
+    bridge.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } })
+  }
+  expect((await bridge.answer(65)).result).toBeDefined()
+  expect(bridge.lines).toHaveLength(1)
+  expect(server.requests).toHaveLength(65)
 })
+
+test('when 1,024 requests wait, the rest of stdin waits with them, and all are answered', async () => {
+  await using server = new SdkServer()
+  await using bridge = startBridge(server.url)
+  const calls = Array.from({ length: 64 }, (_, id) => stateless(id, 'tools/call', { name: 'hang' }))
+  const lists = Array.from({ length: 1100 }, (_, id) => stateless(`list ${id}`, 'tools/list'))
+  bridge.send(...calls, ...lists)
+  await until('64 calls', () => server.hanging === 64)
+  bridge.write('this is no message\n')
+  expect(server.requests).toHaveLength(64)
+  expect(bridge.lines).toEqual([])
+  server.release()
+  for (const { id } of lists) expect((await bridge.answer(id)).result).toBeDefined()
+  await bridge.line('the refusal of what is no message', ({ error }) => error?.code === -32700)
+})
+
+test.each(['subscriptions/listen', 'events/stream'])(
+  'of 65 %s at once the last one is refused, because none of the others may ever end',
+  async (method) => {
+    await using server = new SdkServer()
+    server.intercept = (_, body) => (body.includes('events/stream') ? endless() : undefined)
+    await using bridge = startBridge(server.url)
+    bridge.send(...Array.from({ length: 65 }, (_, id) => stateless(id, method, { notifications: {} })))
+    expect((await bridge.answer(64)).error).toMatchObject({
+      code: -32000,
+      message: expect.stringContaining('Cancel one'),
+    })
+    bridge.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 0 } })
+    bridge.send(stateless(70, 'tools/list'))
+    expect((await bridge.answer(70)).result).toBeDefined()
+    expect((await bridge.end()).exitCode).toBe(0)
+  },
+)
+
+function endless(): Response {
+  const stream = new ReadableStream({ start: (controller) => controller.enqueue(': \n\n') })
+  return new Response(stream, { headers: { 'content-type': 'text/event-stream' } })
+}
 
 test('a hub that knows no session on GET is asked again at once only the first time', async () => {
   await using server = new SdkServer()

@@ -276,6 +276,39 @@ test('cancelling a request of a session tells the server', async () => {
   expect(posts(server, 'notifications/cancelled')).toHaveLength(1)
 })
 
+test('a cancelled request whose server ends its stream is answered by nothing, and is no trouble', async () => {
+  await using server = new SdkServer()
+  let end = () => {}
+  server.intercept = async (_, body) => {
+    if (body.includes('"hang"')) return hanging((controller) => (end = () => controller.close()))
+    if (!body.includes('notifications/cancelled')) return undefined
+    end()
+    // For the end to be there before the answer is.
+    await Bun.sleep(100)
+    return new Response(null, { status: 202 })
+  }
+  await using bridge = startBridge(server.url)
+  bridge.send(initialize(), INITIALIZED, call(1, 'hang'))
+  await until('the call', () => server.requests.some(({ body }) => body.includes('"hang"')))
+  bridge.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } }, call(2, 'echo'))
+  await bridge.answer(2)
+  expect(bridge.lines.filter(({ id }) => id === 1)).toEqual([])
+  expect(bridge.stderr()).toBe('')
+})
+
+function hanging(begin: (controller: ReadableStreamDefaultController) => void): Response {
+  const stream = new ReadableStream({
+    start(controller) {
+      controller.enqueue(': \n\n')
+      begin(controller)
+    },
+    cancel() {
+      begin({ close: () => {} } as ReadableStreamDefaultController)
+    },
+  })
+  return new Response(stream, { headers: { 'content-type': 'text/event-stream' } })
+}
+
 test('a subscription of 2026-07-28 is answered with an error when its server goes away', async () => {
   await using server = new SdkServer()
   await using bridge = startBridge(server.url)

@@ -1,16 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { REFUSED } from '../../mcp/json-rpc.ts'
 import { Exchange, type Surroundings } from './exchange.ts'
-import { errorText, LISTEN, type Message, parseMessage, requestIds, soleCall } from './message.ts'
+import { errorText, isEndless, type Message, parseMessage, requestIds, soleCall } from './message.ts'
 import type { InputLine } from './message-lines.ts'
 import { Notifications } from './notifications.ts'
 import { Session } from './session.ts'
 import { statelessRoute, statelessVersion } from './stateless.ts'
 
-/** Requests in flight; the next one waits, and stdin with it. */
+/** Requests in flight; the next ones wait. */
 const MAX_REQUESTS = 64
-/** Open `subscriptions/listen`, which do not end by themselves: waiting for one could take forever. */
-const MAX_LISTENS = 64
+/** Requests that wait for one of those to end, and their characters. Above that stdin waits, and all that is on it. */
+const MAX_WAITING = 1024
+const MAX_WAITING_LENGTH = 4 * 1024 * 1024
+/** Requests that do not end by themselves: waiting for one could take forever. */
+const MAX_ENDLESS = 64
 /** For a notification to be taken; the next line waits for it, so that the hub sees them in order. */
 const NOTIFICATION_MS = 30_000
 /** What is under way when the client leaves may end; the SDKs' clients kill after 2 s. */
@@ -27,7 +30,10 @@ export class Bridge {
   readonly #session: Session
   readonly #notifications: Notifications
   readonly #requests = new Map<Exchange, Promise<unknown>>()
-  readonly #listens = new Map<Exchange, Promise<unknown>>()
+  readonly #endless = new Map<Exchange, Promise<unknown>>()
+  /** In the order they came. */
+  readonly #waiting: Message[] = []
+  #waitingLength = 0
   #roomMade: () => void = () => {}
   /** Of the last message that named its version. */
   #version: string | undefined
@@ -57,6 +63,7 @@ export class Bridge {
       if (line.kind === 'line') await this.#take(line.text)
       else await this.#refuse(line)
     }
+    await this.#room(() => this.#waiting.length === 0)
   }
 
   async #refuse({ code, reason, id }: Extract<InputLine, { kind: 'refused' }>): Promise<void> {
@@ -73,13 +80,31 @@ export class Bridge {
     const call = soleCall(message)
     if (call?.method === 'notifications/cancelled') return await this.#cancel(message, call.params.requestId)
     if (requestIds(message).length === 0) return await this.#notify(message)
-    if (call?.method === LISTEN) return await this.#listen(message)
-    await this.#room()
-    if (this.#stop.aborted) return
-    if (call?.method !== 'initialize') this.#start(this.#exchange(message), this.#requests)
-    else {
+    if (isEndless(message)) return await this.#startEndless(message)
+    if (call?.method === 'initialize') {
       this.#session.begin(message, (route) => this.#start(new Exchange(message, route, this.#around), this.#requests))
+    } else await this.#queue(message)
+  }
+
+  /** Cancellations and answers pass what waits: what they are about may be what it waits for. */
+  async #queue(message: Message): Promise<void> {
+    this.#waiting.push(message)
+    this.#waitingLength += message.text.length
+    this.#startWaiting()
+    await this.#room(() => this.#waiting.length < MAX_WAITING && this.#waitingLength < MAX_WAITING_LENGTH)
+  }
+
+  #startWaiting(): void {
+    while (this.#waiting.length > 0 && this.#requests.size < MAX_REQUESTS && !this.#stop.aborted) {
+      this.#start(this.#exchange(this.#leave(0)), this.#requests)
     }
+    this.#roomMade()
+  }
+
+  #leave(place: number): Message {
+    const [message] = this.#waiting.splice(place, 1)
+    this.#waitingLength -= message!.text.length
+    return message!
   }
 
   #exchange(message: Message): Exchange {
@@ -93,26 +118,26 @@ export class Bridge {
   #start(exchange: Exchange, among: Map<Exchange, Promise<unknown>>): Promise<unknown> {
     const done = exchange.run().then(() => {
       among.delete(exchange)
-      this.#roomMade()
+      this.#startWaiting()
     })
     among.set(exchange, done)
     return done
   }
 
-  async #room(): Promise<void> {
-    while (this.#requests.size >= MAX_REQUESTS && !this.#stop.aborted) {
+  async #room(isThere: () => boolean): Promise<void> {
+    while (!isThere() && !this.#stop.aborted) {
       await new Promise<void>((made) => {
         this.#roomMade = made
       })
     }
   }
 
-  async #listen(message: Message): Promise<void> {
-    if (this.#listens.size < MAX_LISTENS) {
-      this.#start(this.#exchange(message), this.#listens)
+  async #startEndless(message: Message): Promise<void> {
+    if (this.#endless.size < MAX_ENDLESS) {
+      this.#start(this.#exchange(message), this.#endless)
       return
     }
-    const reason = `There are ${MAX_LISTENS} ${LISTEN} open, which is as many as one client may have. Cancel one first.`
+    const reason = `There are ${MAX_ENDLESS} streams open, which is as many as one client may have. Cancel one first.`
     for (const id of requestIds(message)) await this.#around.outlet.write(errorText(id, REFUSED, reason))
   }
 
@@ -126,10 +151,16 @@ export class Bridge {
 
   /** In a session the hub is told; without one, closing the connection is what tells it (2026-07-28, "Cancellation"). */
   async #cancel(message: Message, id: unknown): Promise<void> {
-    const exchange = [...this.#requests.keys(), ...this.#listens.keys()].find((one) => one.awaits(id))
+    const place = this.#waiting.findIndex((one) => soleCall(one)?.id === id)
+    if (place >= 0) {
+      this.#leave(place)
+      return this.#roomMade()
+    }
+    const exchange = [...this.#requests.keys(), ...this.#endless.keys()].find((one) => one.awaits(id))
     const stateless = exchange ? statelessVersion(exchange.message) !== undefined : !this.#session.begun
-    if (!stateless) await this.#notify(message)
+    // First, because a hub that is told ends the stream of the answer, which is then no loss to speak of.
     if (exchange && soleCall(exchange.message)?.method !== 'initialize') exchange.cancel()
+    if (!stateless) await this.#notify(message)
   }
 
   async #end(): Promise<void> {
@@ -138,7 +169,7 @@ export class Bridge {
     if (!this.#around.outlet.closed.aborted) await Promise.race([Promise.all(this.#requests.values()), rest])
     grace.abort()
     this.#ended.abort()
-    for (const exchange of [...this.#requests.keys(), ...this.#listens.keys()]) exchange.cancel()
+    for (const exchange of [...this.#requests.keys(), ...this.#endless.keys()]) exchange.cancel()
     await this.#session.end()
   }
 }

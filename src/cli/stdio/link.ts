@@ -21,6 +21,9 @@ const LOST = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ConnectionClosed', 'U
 
 const MAX_REFUSAL_BYTES = 64 * 1024
 
+/** What is advised to a person when nothing else is. */
+const NO_HINT = 'mcp-sse --help'
+
 /** HTTP to the `/mcp` of one hub. */
 export class Link {
   readonly #hub: HubClient
@@ -63,7 +66,8 @@ export class Link {
     const { status } = response
     const body = text ?? (await boundedText(response, MAX_REFUSAL_BYTES).catch(() => ''))
     const { message, hint } = failureOfText(response, body, this.#hub)
-    return new BridgeFailure(`${method} ${status}`, withoutSecret(`${message} Try: ${hint}`, this.#secret), status)
+    const said = hint === NO_HINT ? message : `${message} Try: ${hint}`
+    return new BridgeFailure(`${method} ${status}`, withoutSecret(said, this.#secret), status)
   }
 
   /** What a connection that broke while the answer came in means for a request. */

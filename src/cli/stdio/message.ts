@@ -1,7 +1,9 @@
 import { INVALID_REQUEST, PARSE_ERROR } from '../../mcp/json-rpc.ts'
 
-/** The request that is answered by a stream without end (2026-07-28). */
+/** Answered by a stream without end (2026-07-28). */
 export const LISTEN = 'subscriptions/listen'
+/** The same of MCP Events, in every version. */
+const EVENTS_STREAM = 'events/stream'
 
 export type Id = string | number
 
@@ -43,6 +45,12 @@ export function requestIds({ parts }: Message): Id[] {
 export function soleCall({ parts }: Message): (Part & { method: string }) | undefined {
   const [part] = parts
   return parts.length === 1 && part?.method !== undefined ? { ...part, method: part.method } : undefined
+}
+
+/** Whether it is a request that goes on until somebody ends it. */
+export function isEndless(message: Message): boolean {
+  const method = soleCall(message)?.method
+  return method === LISTEN || method === EVENTS_STREAM
 }
 
 export function errorText(id: Id | null, code: number, message: string, data?: object): string {
