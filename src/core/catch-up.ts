@@ -20,6 +20,7 @@ interface SharedPage {
   head: number
   batch: Batch | undefined
   position: number
+  spent: boolean
 }
 
 /**
@@ -65,21 +66,28 @@ export class CatchUp {
   async step(subscription: Subscription, after: number): Promise<void> {
     const { filter, audience } = subscription
     const bytes = this.#pageBytes()
+    const before = this.#erasures
     if (this.#tail.covers(after)) {
-      const { batch, position } = this.#tailPage(audience, after, bytes)
+      const { batch, position, spent } = this.#tailPage(audience, after, bytes)
+      const horizon = this.#log.horizon(filter)
       const live = position >= this.#tail.head
-      // A long stretch without a match is looked through in turns.
-      if (!batch && !live) await this.#clock.yield()
+      // A long stretch with few matches is looked through in turns.
+      if (spent && !live) {
+        await this.#clock.yield()
+        if (this.#erasures !== before) return this.step(subscription, after)
+      }
       this.#count('tail', batch)
-      subscription.found({ batch, position, horizon: this.#log.horizon(filter), live })
+      subscription.found({ batch, position, horizon, live })
       return
     }
-    const before = this.#erasures
+    const { head } = this.#log
     const { events, position, horizon } = await this.#log.read(after, filter, { events: PAGE_EVENTS, bytes })
     if (this.#erasures !== before) return this.step(subscription, after)
     const batch = events.length > 0 ? new Batch(events) : undefined
     this.#count('log', batch)
-    subscription.found({ batch, position, horizon, live: false })
+    // Retention may be ahead of the feed: what it took of events that nobody has heard of yet is a gap of the next page.
+    const said = horizon.offset > head ? { ...horizon, offset: head } : horizon
+    subscription.found({ batch, position, horizon: said, live: false })
   }
 
   /** A page without a match is none from the tail, which everyone who comes to be live has one of. */
@@ -92,8 +100,8 @@ export class CatchUp {
     const { head } = this.#tail
     const known = this.#shared.find((page) => page.audience === audience && page.from === from && page.head === head)
     if (known) return known
-    const { events, position } = this.#tail.after(from, audience.filter, bytes)
-    const page = { audience, from, head, batch: events.length > 0 ? new Batch(events) : undefined, position }
+    const { events, position, spent } = this.#tail.after(from, audience.filter, bytes)
+    const page = { audience, from, head, batch: events.length > 0 ? new Batch(events) : undefined, position, spent }
     this.#shared = [page, ...this.#shared.slice(0, SHARED_PAGES - 1)]
     return page
   }

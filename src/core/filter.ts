@@ -1,6 +1,6 @@
 import { HubError } from './errors.ts'
 import { matchesType, parseTypeFilter, type TypeFilter } from './event-type.ts'
-import { matchesTopic, type Pattern, parsePattern } from './pattern.ts'
+import { matchesEverything, matchesSegments, type Pattern, parsePattern } from './pattern.ts'
 
 export const MAX_PATTERNS = 64
 export const MAX_TYPE_FILTERS = 64
@@ -65,7 +65,14 @@ export function filterDocument({ patterns, types }: Pick<Filter, 'patterns' | 't
 }
 
 export function filterTopic(filter: Filter, topic: string): boolean {
-  return filter.patterns.some((pattern) => matchesTopic(pattern, topic))
+  let segments: readonly string[] | undefined
+  for (const pattern of filter.patterns) {
+    if (pattern.exact ? topic === pattern.text : matchesEverything(pattern)) return true
+    if (pattern.exact) continue
+    segments ??= topic.split('/')
+    if (matchesSegments(pattern, segments)) return true
+  }
+  return false
 }
 
 export function filterType(filter: Filter, type: string): boolean {

@@ -38,12 +38,20 @@ export function parsePattern(text: string, pointer?: string): Pattern {
 
 export function matchesTopic(pattern: Pattern, topic: string): boolean {
   if (pattern.exact) return topic === pattern.text
-  if (pattern.open && pattern.segments.length === 0) return true
-  const segments = topic.split('/')
+  return matchesEverything(pattern) || matchesSegments(pattern, topic.split('/'))
+}
+
+/** One that is not exact, and a topic that is split already: for who asks many patterns about one topic. */
+export function matchesSegments(pattern: Pattern, segments: readonly string[]): boolean {
   if (pattern.open ? segments.length < pattern.segments.length : segments.length !== pattern.segments.length) {
     return false
   }
   return pattern.segments.every((segment, index) => segment === '*' || segment === segments[index])
+}
+
+/** `**` */
+export function matchesEverything(pattern: Pattern): boolean {
+  return pattern.open && pattern.segments.length === 0
 }
 
 /** Whether some topic matches both: whether what retention took from one can have been meant for the other. */

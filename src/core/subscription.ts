@@ -334,15 +334,16 @@ export class Subscription {
     }
   }
 
-  /** Back to reading from the log. All that matched before the first batch that waits was taken. */
+  /** Back to reading from the log. All that matched before the first batch that waits was taken, or waits in front of it. */
   #fallBack(batch: Batch): void {
     const firstWaiting = (this.#queue?.[0] ?? batch).events[0]!.offset
-    this.#position = Math.max(this.#position, firstWaiting - 1)
-    this.#offered = this.#position
+    this.#offered = Math.max(this.#position, firstWaiting - 1)
     this.#queue = undefined
     this.#queuedBytes = 0
     // A heartbeat that waits says a position above what is read again now.
     this.#pending = this.#pending.filter((delivery) => delivery.kind !== 'heartbeat')
+    // A page that waits in front of the queue has not been taken, and is dropped if this closes now.
+    if (this.#pending.length === 0) this.#position = this.#offered
     this.#state = 'catching-up'
     this.#host.changed(this, 'catching-up')
     this.#wakeUp()

@@ -2,8 +2,14 @@ import { EVENT_OVERHEAD_BYTES, type StoredEvent } from './event.ts'
 import type { Commit, EventLog, Removal } from './event-log.ts'
 import { type Filter, filterTopic, filterType, parseFilter } from './filter.ts'
 
-/** How many events one step looks at: at most about a millisecond of the event loop. */
+/**
+ * What one step may cost: about a millisecond of the event loop, which is so many events for a filter of one short pattern.
+ * One of 64 long patterns costs fifty times as much an event: so many of those stopped the hub for two seconds (measured).
+ */
 const SCAN_STEP = 8192
+/** Segments of patterns, or types, that cost as much to compare as an event to look at; the same in characters of a topic. */
+const SEGMENTS_AN_EVENT = 32
+const CHARACTERS_AN_EVENT = 128
 /** Events a look-up when the tail is filled at start. */
 const WARM_UP_EVENTS = 10_000
 
@@ -11,6 +17,8 @@ export interface TailPage {
   events: StoredEvent[]
   /** Everything that matches up to here is in `events`. */
   position: number
+  /** It ended because it cost what one step may: the event loop is due its turn. */
+  spent: boolean
 }
 
 export interface Newest {
@@ -79,9 +87,11 @@ export class Tail {
     const events: StoredEvent[] = []
     let taken = 0
     let index = this.#indexAfter(position)
-    const stop = Math.min(this.#events.length, index + SCAN_STEP)
-    for (; index < stop; index++) {
+    let left = SCAN_STEP
+    const each = costOf(filter)
+    for (; index < this.#events.length && left > 0; index++) {
       const event = this.#events[index]!
+      left -= each + event.topic.length / CHARACTERS_AN_EVENT
       if (!filterTopic(filter, event.topic) || !filterType(filter, event.type)) continue
       events.push(event)
       taken += event.bytes
@@ -91,7 +101,11 @@ export class Tail {
       }
     }
     const reachedHead = index >= this.#events.length
-    return { events, position: reachedHead ? Math.max(this.#head, position) : this.#events[index - 1]!.offset }
+    return {
+      events,
+      position: reachedHead ? Math.max(this.#head, position) : this.#events[index - 1]!.offset,
+      spent: left <= 0,
+    }
   }
 
   /** Looks only at the stretch that a removal can have touched: retention at its limit removes with every commit. */
@@ -142,4 +156,11 @@ export class Tail {
     }
     return low
   }
+}
+
+/** Of looking at one event, in those of a filter of one short pattern. */
+function costOf({ patterns, types }: Filter): number {
+  let segments = types.length
+  for (const pattern of patterns) segments += pattern.segments.length
+  return 1 + segments / SEGMENTS_AN_EVENT
 }

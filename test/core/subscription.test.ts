@@ -2,13 +2,14 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { parseCursor } from '../../src/core/cursor.ts'
 import type { Delivery } from '../../src/core/delivery.ts'
+import type { EventLog, Horizon } from '../../src/core/event-log.ts'
 import { filterTopic, parseFilter } from '../../src/core/filter.ts'
-import type { Hub } from '../../src/core/hub.ts'
+import { Hub } from '../../src/core/hub.ts'
 import type { Start } from '../../src/core/start.ts'
 import { Formats } from '../../src/sse/format.ts'
 import { Stream } from '../../src/sse/stream.ts'
 import { byLocal } from '../support/by-local.ts'
-import { draft, memoryHub } from '../support/hub.ts'
+import { draft, memoryHub, unforeseen } from '../support/hub.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { eventsOf, ready, takeUntil } from '../support/reader.ts'
 import { until } from '../support/until.ts'
@@ -126,6 +127,20 @@ describe('a reader that cannot keep up', () => {
     await close()
   })
 
+  test('stands before the page that it was found and has not taken, when its queue is dropped behind that', async () => {
+    const { hub, log, close } = await memoryHub({ maxQueueBytes: 2_000 })
+    await publishMany(hub, 10)
+    const subscription = hub.subscribe({ ...byLocal, filter: everything, start: after(log.generations.cursor(4)) })
+    subscription.take(1)
+    expect([subscription.state, subscription.position]).toEqual(['live', 4])
+    await publishMany(hub, 100)
+    expect([subscription.state, subscription.position]).toEqual(['catching-up', 4])
+    subscription.close('max-age')
+    expect(offsetsOf(subscription.take(1))).toEqual([])
+    expect(subscription.position).toBe(4)
+    await close()
+  })
+
   test('is not cut off by one batch larger than its whole queue', async () => {
     const { hub, close } = await memoryHub({ maxQueueBytes: 64 * 1024, tailBytes: 16 * 1024 * 1024 })
     const subscription = hub.subscribe({ ...byLocal, filter: everything, start: undefined })
@@ -151,6 +166,44 @@ describe('a reader that cannot keep up', () => {
     await close()
   })
 })
+
+test('what retention takes before it was announced is a gap of its own, and not part of one that was said before', async () => {
+  const { log, limits, close } = await memoryHub({}, { maxEvents: 10 })
+  const publish = (count: number) => log.append(Array.from({ length: count }, (_, n) => draft('a', `${n}`)))
+  await publish(100)
+  await until('retention to work', () => log.oldest === 91)
+  const early = aheadOf(log, { offset: 110, received: 1 })
+  const hub = await Hub.open({
+    log: early,
+    clock: new ManualClock(),
+    limits: { ...limits, tailBytes: 1 },
+    report: unforeseen,
+  })
+  const subscription = hub.subscribe({ ...byLocal, filter: everything, start: after(log.generations.cursor(0)) })
+  subscription.take(1)
+  await until('a page to wait for it', () => hub.metrics.replayedPages.log === 1)
+  await publish(20)
+  await until('retention to work', () => log.oldest === 111)
+  const taken = await takeUntil(subscription, seen(20))
+  expect(taken.filter(({ kind }) => kind === 'gap')).toMatchObject([{ resumedFrom: 90 }, { resumedFrom: 110 }])
+  expect(offsetsOf(taken).slice(0, 10)).toEqual([91, 92, 93, 94, 95, 96, 97, 98, 99, 100])
+  expect(offsetsOf(taken).slice(10)).toEqual([111, 112, 113, 114, 115, 116, 117, 118, 119, 120])
+  hub.close()
+  await close()
+})
+
+/** The same log, whose reads see what retention is to take before anybody else does, as another thread may. */
+function aheadOf(log: EventLog, horizon: Horizon): EventLog {
+  return new Proxy(log, {
+    get(target, name) {
+      if (name === 'read') {
+        return async (...asked: Parameters<EventLog['read']>) => ({ ...(await target.read(...asked)), horizon })
+      }
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
 
 describe('a reader that is slow but steady', () => {
   test('is not cut off while it takes a large batch piece by piece', async () => {
@@ -254,6 +307,36 @@ describe('quiet streams', () => {
     expect(subscription.finished).toBe(true)
     await close()
   })
+})
+
+test('a reader of many patterns and few matches leaves the event loop its turns while it catches up', async () => {
+  const { hub, log, close } = await memoryHub({ tailBytes: 16 << 20 })
+  const everyHundredth = Array.from({ length: 5_000 }, (_, n) => draft(`orders/${n}/${n % 100 === 0 ? 'y' : 'x'}`, '1'))
+  for (let from = 0; from < 5_000; from += 1_000) await hub.publish(everyHundredth.slice(from, from + 1_000))
+  const patterns = Array.from({ length: 64 }, (_, n) => (n === 0 ? '*/*/y' : `*/*/z${n}`))
+  const filter = parseFilter(patterns, [])
+  const subscription = hub.subscribe({ ...byLocal, filter, start: after(log.generations.cursor(0)) })
+  const wanted = Array.from({ length: 50 }, (_, n) => n * 100 + 1)
+  const atOnce: Delivery[] = []
+  for (let taken = subscription.take(1); taken.length > 0; taken = subscription.take(1)) atOnce.push(...taken)
+  expect(offsetsOf(atOnce).length).toBeLessThan(wanted.length / 2)
+  const rest = await takeUntil(subscription, seen(wanted.length - offsetsOf(atOnce).length))
+  expect(offsetsOf([...atOnce, ...rest])).toEqual(wanted)
+  await close()
+})
+
+test('what is erased while a reader that catches up waits for its turn is not delivered', async () => {
+  const { hub, log, close } = await memoryHub({ tailBytes: 16 << 20 })
+  for (let from = 0; from < 10_000; from += 1_000) {
+    await hub.publish(Array.from({ length: 1_000 }, (_, n) => draft(from + n === 10 ? 'secret' : 'other', '1')))
+  }
+  const filter = parseFilter(['secret', 'last'], [])
+  const subscription = hub.subscribe({ ...byLocal, filter, start: after(log.generations.cursor(0)) })
+  expect(subscription.take(1).map(({ kind }) => kind)).toEqual(['open'])
+  await log.erase({ topic: 'secret' })
+  await hub.publish([draft('last', 'x')])
+  expect(eventsOf(await takeUntil(subscription, seen(1))).map(({ topic }) => topic)).toEqual(['last'])
+  await close()
 })
 
 test('overlapping patterns and repeated types deliver an event once', async () => {

@@ -62,3 +62,19 @@ test('its bound counts what tiny events weigh in memory, not only their text', (
   expect(offsets(tail, 9_000).length).toBeLessThan(100_000 / EVENT_OVERHEAD_BYTES)
   expect(tail.bytes).toBeLessThanOrEqual(100_000)
 })
+
+test.each([
+  ['one short pattern', ['*/*/x'], 5_000],
+  ['many patterns', Array.from({ length: 64 }, (_, n) => `*/*/${n}`), 500],
+  ['many long patterns', Array.from({ length: 64 }, (_, n) => `${'*/'.repeat(40)}${n}/**`), 50],
+])('a step looks at as many events as %s have time for, and says when the time is over', (_, patterns, least) => {
+  const tail = new Tail(1 << 30, empty)
+  const events = Array.from({ length: 20_000 }, (_, index) => storedEvent({ offset: index + 1, topic: `a/${index}/y` }))
+  tail.push({ events, head: 20_000 })
+  const filter = parseFilter(patterns, [])
+  const page = tail.after(0, filter, 1_000)
+  expect(page).toMatchObject({ events: [], spent: true })
+  expect(page.position).toBeGreaterThanOrEqual(least)
+  expect(page.position).toBeLessThan(least * 3)
+  expect(tail.after(20_000 - least, filter, 1_000)).toEqual({ events: [], position: 20_000, spent: false })
+})
