@@ -7,6 +7,7 @@ import { eventLine } from '../../sse/encode.ts'
 import { type ExportEnd, exportEvents } from '../../storage/archive.ts'
 import { DONE } from '../exit.ts'
 import { usageFailure } from '../failure.ts'
+import type { Io } from '../io.ts'
 import type { Configure } from '../verb.ts'
 import { addDataFlags, configOf, counted, hinted, seconds } from './data-directory.ts'
 import { outputFailure } from './output-failure.ts'
@@ -68,7 +69,7 @@ export const configureLogExport: Configure = (command, io, finish) => {
     let written = 0
     const file = options.output === undefined ? undefined : resolve(io.cwd, options.output)
     await hinted(hints, async () => {
-      if (file !== undefined) return writeOutput(file, lines(), () => io.untilInterrupted())
+      if (file !== undefined) return writeOutput(file, lines(), () => interruption(io))
       for (const text of lines()) await io.stdout.write(text)
     }).catch((error) => {
       throw outputFailure(error, file)
@@ -76,6 +77,13 @@ export const configureLogExport: Configure = (command, io, finish) => {
     if (file !== undefined) await io.stdout.write(summary({ file, events: written }, began, options))
     finish(DONE)
   })
+}
+
+/** A terminal that is closed interrupts as well: what it leaves would hold events, and nobody would look for it. */
+function interruption(io: Io): AbortSignal {
+  const controller = new AbortController()
+  io.onSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], () => controller.abort())
+  return controller.signal
 }
 
 function summary(document: { file: string; events: number }, began: number, { json }: ExportOptions): string {

@@ -10,9 +10,13 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { runCommand } from '../../support/command.ts'
+import { openLog } from '../../../src/storage/open.ts'
+import { runCommand, startCommand } from '../../support/command.ts'
+import { draftOf } from '../../support/draft.ts'
+import { logOptions } from '../../support/log-options.ts'
 import { canMount, smallDisk } from '../../support/small-disk.ts'
 import { tempDir } from '../../support/temp-dir.ts'
+import { until } from '../../support/until.ts'
 
 const EVENTS = 4_000
 
@@ -120,3 +124,25 @@ test.skipIf(!canMount())('on a full disk the file that was there stays, and noth
   expect(readFileSync(file, 'utf8')).toBe('old')
   expect(readdirSync(disk!.path)).toEqual(['events'])
 })
+
+test.each(['SIGHUP', 'SIGTERM', 'SIGINT'] as const)(
+  'an export to a file that %s interrupts leaves nothing of it',
+  async (signal) => {
+    using dir = tempDir()
+    const log = await openLog(logOptions({ directory: join(dir.path, 'data') }))
+    const data = JSON.stringify('x'.repeat(200_000))
+    for (let count = 0; count < 20; count++) await log.append(Array.from({ length: 20 }, () => draftOf('a', data)))
+    await log.close()
+    const out = join(dir.path, 'out')
+    mkdirSync(out)
+    const child = startCommand(['log', 'export', '-o', 'out/events', '--data-dir', 'data'], { cwd: dir.path })
+    await until('the export to be at work', () => readdirSync(out).length > 0)
+    child.kill(signal)
+    const stderr = await new Response(child.stderr).text()
+    expect({ stderr, exitCode: await child.exited }).toMatchObject({
+      stderr: expect.stringContaining('nothing of it is left'),
+      exitCode: 1,
+    })
+    expect(readdirSync(out)).toEqual([])
+  },
+)
