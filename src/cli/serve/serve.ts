@@ -1,4 +1,5 @@
 import { Access } from '../../auth/access.ts'
+import { descriptorLimit } from '../../config/descriptors.ts'
 import { isLoopback } from '../../config/host.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { ClosedStream } from '../../core/closed-stream.ts'
@@ -6,6 +7,7 @@ import type { EventLog } from '../../core/event-log.ts'
 import { Hub } from '../../core/hub.ts'
 import { systemClock } from '../../daemon/clock.ts'
 import { closedFields, closedLine } from '../../daemon/closed-line.ts'
+import { watchDescriptors } from '../../daemon/descriptor-watch.ts'
 import { reportTo } from '../../daemon/failure-report.ts'
 import type { LogLines } from '../../daemon/log-lines.ts'
 import { onReloadSignal } from '../../daemon/reload-signal.ts'
@@ -74,10 +76,11 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
   let webhooks: WebhooksOnDemand | undefined
   let retention: RetentionChange | undefined
   let unwatch: (() => void) | undefined
+  let unwatchDescriptors: (() => void) | undefined
   let exitCode = DONE
   const failed = Promise.withResolvers<void>()
   log.onFailure((error) => {
-    lines.error(`${error.message} The hub stops; what was acknowledged is kept.`)
+    lines.error(`${error.message} The hub stops; what was acknowledged was written before.`)
     // Also when it fails while it is being stopped: publishes in flight were refused.
     exitCode = IO_ERROR
     failed.resolve()
@@ -115,6 +118,11 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
     reload.resolve(() => reloads.run())
     manager.ready(`listens on ${listeners.urls.join(' and ')}`)
     unwatch = watchdog(manager, log, lines)
+    unwatchDescriptors = watchDescriptors({
+      limit: descriptorLimit(process.platform),
+      clock: systemClock,
+      warn: lines.warn,
+    })
     const place = { ...listeners, firstKey: made !== undefined, certificate: certificate.shown }
     greet(await welcome(config, place), io.stdout, lines)
     await stop.wait()
@@ -129,6 +137,7 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
     retention?.close()
     await shutDown({ hub, mcp, webhooks, listeners }, live.config.drain.timeoutMs)
     unwatch?.()
+    unwatchDescriptors?.()
     await log.close()
   }
   return await leave(serverLog, exitCode, io)
