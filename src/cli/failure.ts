@@ -31,6 +31,7 @@ const hints: Partial<Record<ErrorCode, string>> = {
   'log-unwritable': 'mcp-sse serve --data-dir <a directory of yours>',
   'log-corrupt': 'mcp-sse serve --data-dir <an empty directory>',
   'log-newer': 'mcp-sse serve --data-dir <an empty directory>',
+  'disk-full': 'df -h <the data directory>',
 }
 
 /** Whatever was thrown, as what a person is told. */

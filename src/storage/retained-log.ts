@@ -17,7 +17,9 @@ import type { Filter } from '../core/filter.ts'
 import { LogStats } from '../core/log-stats.ts'
 import { Feed } from './feed.ts'
 import { GroupCommit, type Request } from './group-commit.ts'
+import { ReceiptClock } from './receipt-clock.ts'
 import { receiptsOf } from './receipts.ts'
+import { RefusedCommits } from './refused-commits.ts'
 import type { RetentionGroups, RetentionLimits } from './retention.ts'
 import type { Oldest, Removed, Store } from './store.ts'
 
@@ -45,6 +47,8 @@ export class RetainedLog implements EventLog {
   readonly #groups: RetentionGroups
   readonly #clock: Clock
   readonly #warn: (message: string) => void
+  readonly #refused: RefusedCommits
+  readonly #receipts: ReceiptClock
   readonly #queue: GroupCommit
   readonly #commits = new Feed<Commit>()
   readonly #removals = new Feed<Removal>()
@@ -56,7 +60,6 @@ export class RetainedLog implements EventLog {
   #trimmedTo: readonly number[] = []
   #head: number
   #oldest: Oldest | undefined
-  #received: number
   #failure: HubError | undefined
   #closing: Promise<void> | undefined
 
@@ -65,10 +68,11 @@ export class RetainedLog implements EventLog {
     this.#groups = groups
     this.#clock = clock
     this.#warn = warn
+    this.#refused = new RefusedCommits(clock, warn)
+    this.#receipts = new ReceiptClock(store.opened.received, clock, warn)
     this.#head = store.opened.head
     this.#oldest = store.opened.oldest
     this.stats = new LogStats(store.opened.kept, store.opened.oldest?.received)
-    this.#received = store.opened.received
     this.#horizons = store.opened.horizons
     this.#queue = new GroupCommit(pending, (requests) => this.#commit(requests))
     store.listen({ removed: (removed) => this.#remove(removed), failed: (error) => this.#fail(error) })
@@ -207,8 +211,7 @@ export class RetainedLog implements EventLog {
 
   async #commit(requests: readonly Request[]): Promise<void> {
     if (this.#failure) return refuseAll(requests, this.#failure)
-    this.#received = Math.max(this.#received, this.#clock.now())
-    const received = this.#received
+    const received = this.#receipts.next()
     try {
       const began = this.#clock.monotonic()
       const outcome = await this.#store.commit({ requests: requests.map((request) => request.drafts), received })
@@ -226,7 +229,7 @@ export class RetainedLog implements EventLog {
       else answer()
     } catch (error) {
       refuseAll(requests, error)
-      if (error instanceof HubError && passing.has(error.code)) this.#warn(error.message)
+      if (error instanceof HubError && passing.has(error.code)) this.#refused.note(error)
       else this.#fail(toFailure(error))
     }
   }

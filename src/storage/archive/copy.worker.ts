@@ -1,4 +1,6 @@
 import { Connection } from '../sqlite/connection.ts'
+import { corrupt } from '../sqlite/file-header.ts'
+import { isCorrupt } from '../sqlite/sqlite-error.ts'
 import { answerCalls } from '../worker/worker-end.ts'
 
 /** One state of a database, without its free pages. */
@@ -11,9 +13,11 @@ export interface CopyCalls {
 const CACHE_KIB = 8 * 1024
 
 let database: Connection | undefined
+let source = ''
 
 answerCalls<CopyCalls>('backup', {
   open: ({ from }) => {
+    source = from
     database = new Connection(from, { readonly: true })
     database.run('PRAGMA busy_timeout = 5000')
     database.run(`PRAGMA cache_size = -${CACHE_KIB}`)
@@ -24,6 +28,9 @@ answerCalls<CopyCalls>('backup', {
   copy: ({ to }) => {
     try {
       database!.run('VACUUM INTO ?', [to])
+    } catch (error) {
+      // It is what is copied, not the copy.
+      throw isCorrupt(error) ? corrupt(source, 'a database', error) : error
     } finally {
       database!.close()
     }

@@ -3,8 +3,11 @@ import { HubError } from '../../core/errors.ts'
 import type { StoredEvent } from '../../core/event.ts'
 import type { Filter } from '../../core/filter.ts'
 import { parseFilter } from '../../core/filter.ts'
+import { corrupt } from '../sqlite/file-header.ts'
+import { EVENT_LOG } from '../sqlite/open-database.ts'
 import { unpackEvents } from '../sqlite/packed-events.ts'
 import { Reader } from '../sqlite/reader.ts'
+import { isCorrupt } from '../sqlite/sqlite-error.ts'
 import { logContents } from './contents.ts'
 import { requireLog } from './offline.ts'
 
@@ -54,6 +57,9 @@ export function* exportEvents({ directory, filter, since, until }: ExportOptions
       position = page.position
       if (page.events.count > 0) yield unpackEvents(page.events, generations)
     }
+  } catch (error) {
+    // Nothing of who takes the events comes here: what they throw ends the generator.
+    throw isCorrupt(error) ? corrupt(path, EVENT_LOG.what, error) : error
   } finally {
     reader.close()
   }

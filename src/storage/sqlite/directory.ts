@@ -1,4 +1,5 @@
-import { accessSync, constants, mkdirSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
+import { basename } from 'node:path'
 import { HubError } from '../../core/errors.ts'
 
 export const EVENTS_FILE = 'events.db'
@@ -11,6 +12,22 @@ export function prepareDirectory(directory: string): void {
   } catch (cause) {
     throw unwritable(directory, cause)
   }
+}
+
+/**
+ * A file that is removed while it is open takes everything that is written to it, and none of that is there after the
+ * process. @throws HubError `log-failed`
+ */
+export function requireThere(path: string): void {
+  try {
+    if (statSync(path, { throwIfNoEntry: false })) return
+  } catch {
+    // It cannot be told now: then the disk says so itself.
+    return
+  }
+  // Without the directory: publishers read it, too.
+  const message = `${basename(path)} was removed or moved while the hub runs, so nothing published now would last; see what did it, and start the hub again.`
+  throw new HubError('log-failed', message)
 }
 
 /** Errors of the file system and of SQLite that mean: this place cannot be written to. */

@@ -9,9 +9,7 @@ export function toHubError(error: unknown, keeps = 'event log'): HubError {
   if (error instanceof HubError) return error
   const message = error instanceof Error ? error.message : String(error)
   if (isFull(error)) {
-    return new HubError('disk-full', 'The disk is full; free space or lower retention.max_bytes, then try again.', {
-      cause: error,
-    })
+    return new HubError('disk-full', 'The disk is full; free space on it, then try again.', { cause: error })
   }
   if (isBusy(error)) {
     return new HubError('overloaded', `Another program holds the ${keeps}; end it, then ask again.`, { cause: error })
@@ -20,6 +18,10 @@ export function toHubError(error: unknown, keeps = 'event log'): HubError {
     return new HubError('internal', `The ${keeps} met an error of its own (${message}); report it with the log line.`, {
       cause: error,
     })
+  }
+  if (isCorrupt(error)) {
+    const next = 'Starting again does not mend it: restore a backup, or move its files away.'
+    return new HubError('log-failed', `The ${keeps} is damaged (${message}). ${next}`, { cause: error })
   }
   return new HubError('log-failed', `The ${keeps} failed (${message}); check the disk and restart the hub.`, {
     cause: error,

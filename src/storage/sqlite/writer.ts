@@ -7,7 +7,7 @@ import { RetentionGroups, type RetentionLimits } from '../retention.ts'
 import type { GroupOutcome, Removed } from '../store.ts'
 import { Appender } from './append.ts'
 import { oldestEvent, openBooks, rememberNewest } from './books.ts'
-import { EVENTS_FILE, prepareDirectory } from './directory.ts'
+import { EVENTS_FILE, prepareDirectory, requireThere } from './directory.ts'
 import { Eraser } from './erase.ts'
 import { lockDirectory } from './lock.ts'
 import type { WriterCalls, WriterOpened, WriterOptions } from './messages.ts'
@@ -25,6 +25,7 @@ const CHECKPOINT_WAIT_MS = 10
 /** The one connection that writes, and everything that happens on it. Lives in the writer worker. */
 export class Writer {
   readonly opened: WriterOpened
+  readonly #path: string
   readonly #database: Database
   readonly #groups: RetentionGroups
   readonly #unlock: () => void
@@ -50,7 +51,8 @@ export class Writer {
     this.#unlock = lockDirectory(directory)
     try {
       const restored = finishRestore(directory)
-      const { database, warnings } = openDatabase(join(directory, EVENTS_FILE), durability)
+      this.#path = join(directory, EVENTS_FILE)
+      const { database, warnings } = openDatabase(this.#path, durability)
       if (restored !== undefined) {
         warnings.push(`A restore that was cut off is now at its end; what was there before is in ${restored}.`)
       }
@@ -97,8 +99,9 @@ export class Writer {
     return null
   }
 
-  /** Until nothing is above its limits; commits go in between. */
+  /** Until nothing is above its limits; commits go in between. @throws HubError `log-failed`: the file was removed */
   async trim(now: number): Promise<null> {
+    requireThere(this.#path)
     this.#now = Math.max(this.#now, now)
     while (this.#trimStep()) await nextTurn()
     if (this.#walHoldsErased && !this.#closed) this.#tryEmptyWal()
