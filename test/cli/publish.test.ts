@@ -146,11 +146,11 @@ test('a refusal is the hub’s own sentence with its code, and where it stopped'
   await using hub = scriptedHub(() => problem(400, 'invalid-event', 'Line 2 has no data.'))
   expect(await publish(hub.url, ['t', 'x'])).toEqual({
     stdout: '',
-    stderr: 'mcp-sse: Line 2 has no data. [invalid-event]\nTry: mcp-sse --help\n',
+    stderr: 'mcp-sse: Line 2 has no data. [invalid-event]\nTry: mcp-sse publish --help\n',
     exitCode: 1,
   })
   expect((await publish(hub.url, ['t', '-', '--lines'], 'x\n')).stderr).toBe(
-    'mcp-sse: In the request that began with line 1: Line 2 has no data. [invalid-event]\nmcp-sse: Nothing was published.\nTry: mcp-sse --help\n',
+    'mcp-sse: In the request that began with line 1: Line 2 has no data. [invalid-event]\nmcp-sse: Nothing was published.\nTry: mcp-sse publish --help\n',
   )
 })
 

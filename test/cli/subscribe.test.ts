@@ -101,7 +101,7 @@ test('a refusal ends it, also when it comes on a reconnect', async () => {
   await using refusing = scriptedHub(() => problem(400, 'invalid-pattern', 'In the pattern "a*" …'))
   expect(await subscribe(refusing.url, ['a*'])).toEqual({
     stdout: '',
-    stderr: 'mcp-sse: In the pattern "a*" … [invalid-pattern]\nTry: mcp-sse --help\n',
+    stderr: 'mcp-sse: In the pattern "a*" … [invalid-pattern]\nTry: mcp-sse subscribe --help\n',
     exitCode: 1,
   })
   await using later = scriptedHub((_, index) =>

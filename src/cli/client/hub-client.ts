@@ -204,10 +204,13 @@ function parseProblem(text: string): { detail: string; code: string; pointer: st
 function hintFor(status: number, { verb, url }: HubClient): string {
   if (status === 401 || status === 403) return `MCP_SSE_KEY=<key> mcp-sse ${USES[verb]} --url ${url}`
   if (status === 429 || status >= 500) return `curl ${url}/readyz`
-  if (verb.startsWith('webhooks ')) {
-    return status === 404 ? `mcp-sse webhooks list --url ${url}` : `mcp-sse ${verb} --help`
-  }
-  return 'mcp-sse --help'
+  const [group, action] = verb.split(' ')
+  return status === 404 && action ? `mcp-sse ${group} list --url ${url}` : helpOf(verb)
+}
+
+/** What is advised when there is nothing better. */
+export function helpOf(verb: HubVerb): string {
+  return `mcp-sse ${verb} --help`
 }
 
 /** Milliseconds of `Retry-After` in seconds, at most five minutes; `undefined` if there is none. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isLocalUrlHost } from '../../config/host.ts'
-import { failureOfText, type HubClient, type HubRequest, retryAfterMs } from '../client/hub-client.ts'
+import { failureOfText, type HubClient, type HubRequest, helpOf, retryAfterMs } from '../client/hub-client.ts'
 import { CommandFailure } from '../failure.ts'
 import { withoutSecret } from '../redacted-output.ts'
 import { BridgeFailure } from './bridge-failure.ts'
@@ -20,9 +20,6 @@ const LEAST_WAIT_MS = 100
 const LOST = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ConnectionClosed', 'UnexpectedEOF'])
 
 const MAX_REFUSAL_BYTES = 64 * 1024
-
-/** What is advised to a person when nothing else is. */
-const NO_HINT = 'mcp-sse --help'
 
 /** HTTP to the `/mcp` of one hub. */
 export class Link {
@@ -66,7 +63,8 @@ export class Link {
     const { status } = response
     const body = text ?? (await boundedText(response, MAX_REFUSAL_BYTES).catch(() => ''))
     const { message, hint } = failureOfText(response, body, this.#hub)
-    const said = hint === NO_HINT ? message : `${message} Try: ${hint}`
+    // A model has no use for it.
+    const said = hint === helpOf(this.#hub.verb) ? message : `${message} Try: ${hint}`
     return new BridgeFailure(`${method} ${status}`, withoutSecret(said, this.#secret), status)
   }
 
