@@ -1,21 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import {
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  openSync,
-  readlinkSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { HubError } from '../../core/errors.ts'
 import { writeWhole } from '../../daemon/whole-file.ts'
-
-/** As many as Linux follows. */
-const MOST_LINKS = 40
+import { linkedTarget } from '../linked-target.ts'
 
 /**
  * Writes a file whole or not at all, for its owner only; through links, to what they lead to. What is there and is no
@@ -29,7 +17,7 @@ export async function writeOutput(
 ): Promise<void> {
   const there = statSync(path, { throwIfNoEntry: false })
   if (there?.isFile() === false) return writeInto(path, lines)
-  const target = there ? realpathSync(path) : linkedTarget(path)
+  const target = linkedTarget(path)
   // Not a name that somebody else may have: it is removed when this fails.
   const unfinished = join(dirname(target), `.mcp-sse-export.${randomBytes(8).toString('hex')}.unfinished`)
   const interrupted = untilInterrupted()
@@ -60,16 +48,4 @@ function writeInto(path: string, lines: Iterable<string>): void {
   } finally {
     closeSync(file)
   }
-}
-
-/** Where a file is made by opening `path`, which leads to nothing yet. */
-function linkedTarget(path: string): string {
-  let target = path
-  for (let links = 0; links < MOST_LINKS; links++) {
-    // Links in the directory first: a relative link is relative to where it really is.
-    const place = join(realpathSync(dirname(target)), basename(target))
-    if (!lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink()) return place
-    target = resolve(dirname(place), readlinkSync(place))
-  }
-  throw Object.assign(new Error('ELOOP: too many symbolic links'), { code: 'ELOOP' })
 }

@@ -1,10 +1,11 @@
-import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { HubError } from '../../core/errors.ts'
 import { parseStart } from '../../core/start.ts'
 import { putFile } from '../../daemon/whole-file.ts'
 import { lockFile } from '../../storage/file-lock.ts'
 import { IO_ERROR } from '../exit.ts'
 import { CommandFailure } from '../failure.ts'
+import { linkedTarget } from '../linked-target.ts'
 
 /** How far a subscriber has come. */
 export interface Place {
@@ -43,7 +44,7 @@ export class StateFile {
 
   /** @throws CommandFailure when it is in use, is no state file, or cannot be written. */
   static open(path: string): StateFile {
-    const real = checked(path)
+    const real = attempted(path, () => checked(path))
     const release = attempted(real, () => lock(real))
     try {
       const start = attempted(real, () => read(real))
@@ -118,7 +119,7 @@ function textOf({ cursor, gap }: Place): string {
 function checked(path: string): string {
   const stat = statSync(path, { throwIfNoEntry: false })
   if (!stat) return path
-  if (stat.isFile() && stat.size <= MAX_BYTES) return realpathSync(path)
+  if (stat.isFile() && stat.size <= MAX_BYTES) return linkedTarget(path)
   throw foreign(path)
 }
 

@@ -95,6 +95,27 @@ test('whoever reads the file while it is saved reads a whole place', async () =>
   }
 })
 
+test('whoever opens the file while it is saved is told that it is in use, and nothing else', async () => {
+  using dir = tempDir()
+  const path = join(dir.path, 'place')
+  const child = saving(path)
+  try {
+    await until('the first place', () => existsSync(path))
+    const said = new Set<string>()
+    for (let tries = 0; tries < 10_000; tries++) {
+      try {
+        StateFile.open(path).close()
+      } catch (error) {
+        said.add((error as Error).message)
+      }
+    }
+    expect([...said]).toEqual([`${path} is in use by another mcp-sse; two would handle events twice.`])
+  } finally {
+    child.kill('SIGKILL')
+    await child.exited
+  }
+})
+
 test('of two processes on one file the second is refused, and goes ahead when the first was killed', async () => {
   await using hub = scriptedHub(() => stream({ frames: opening('abc.0') + envelope(1), end: false }))
   using dir = tempDir()
