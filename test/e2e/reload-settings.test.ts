@@ -152,7 +152,7 @@ test('log_level counts for the next line', async () => {
     })
     return own()
   }
-  expect(await ended()).toContain('closed con_')
+  await until('the line of a stream that ended', async () => (await ended()).includes('closed con_'))
   writeSettings(server, 'log_level = "warn"\n')
   process.kill(server.pid, 'SIGHUP')
   await until('the lines to be left out', async () => !(await ended()).includes('closed con_'))
