@@ -1,9 +1,7 @@
 import type { CloseReason } from '../core/close-reason.ts'
 import type { ErrorCode } from '../core/errors.ts'
+import { Repeats } from '../core/repeats.ts'
 import { CredentialError } from './credential-error.ts'
-
-/** One line a code and check in this time. */
-const QUIET_MS = 10_000
 
 export interface Refusal {
   /** Of a stream that is told to come back: why. MCP's own refusals have numbers that are not ours: the status. */
@@ -31,38 +29,25 @@ export interface RefusalLines {
   wantsEach: () => boolean
 }
 
-interface Told {
-  at: number
-  since: number
-}
-
 /**
  * What the operator reads about refused requests: "401, why?". Never anything of a header or a query, which may hold a
  * secret. As many counters as there are codes and checks, and both are closed lists.
  */
 export class Refusals {
   readonly #lines: RefusalLines
-  readonly #now: () => number
-  readonly #told = new Map<string, Told>()
+  readonly #repeats: Repeats<string>
 
   /** `now` gives monotonic milliseconds. */
   constructor(lines: RefusalLines, now: () => number) {
     this.#lines = lines
-    this.#now = now
+    this.#repeats = new Repeats(now)
   }
 
   /** One that says something about credentials, rights or limits. */
   note(refusal: Refusal): void {
-    const what = nameOf(refusal)
-    const now = this.#now()
-    const told = this.#told.get(what)
-    if (told && now - told.at < QUIET_MS) {
-      told.since++
-      this.detail(refusal)
-      return
-    }
-    this.#told.set(what, { at: now, since: 0 })
-    this.#write(this.#lines.notable, refusal, told?.since ?? 0)
+    const more = this.#repeats.leftOut(nameOf(refusal))
+    if (more === undefined) this.detail(refusal)
+    else this.#write(this.#lines.notable, refusal, more)
   }
 
   /** Any other: the request was wrong, which is for the client to know. */

@@ -13,11 +13,9 @@ export interface CopyCalls {
 const CACHE_KIB = 8 * 1024
 
 let database: Connection | undefined
-let source = ''
 
 answerCalls<CopyCalls>('backup', {
   open: ({ from }) => {
-    source = from
     database = new Connection(from, { readonly: true })
     database.run('PRAGMA busy_timeout = 5000')
     database.run(`PRAGMA cache_size = -${CACHE_KIB}`)
@@ -30,7 +28,7 @@ answerCalls<CopyCalls>('backup', {
       database!.run('VACUUM INTO ?', [to])
     } catch (error) {
       // It is what is copied, not the copy.
-      throw isCorrupt(error) ? corrupt(source, 'a database', error) : error
+      throw isCorrupt(error) ? corrupt(database!.filename, 'a database', error) : error
     } finally {
       database!.close()
     }
