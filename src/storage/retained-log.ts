@@ -21,6 +21,7 @@ import { ReceiptClock } from './receipt-clock.ts'
 import { receiptsOf } from './receipts.ts'
 import { RefusedCommits } from './refused-commits.ts'
 import type { RetentionGroups, RetentionLimits } from './retention.ts'
+import { RetentionClock } from './retention-clock.ts'
 import type { Oldest, Removed, Store } from './store.ts'
 
 /** How often retention looks for events that have become too old when nothing is published. */
@@ -49,6 +50,7 @@ export class RetainedLog implements EventLog {
   readonly #warn: (message: string) => void
   readonly #refused: RefusedCommits
   readonly #receipts: ReceiptClock
+  readonly #retentionClock: RetentionClock
   readonly #queue: GroupCommit
   readonly #commits = new Feed<Commit>()
   readonly #removals = new Feed<Removal>()
@@ -70,6 +72,7 @@ export class RetainedLog implements EventLog {
     this.#warn = warn
     this.#refused = new RefusedCommits(clock, warn)
     this.#receipts = new ReceiptClock(store.opened.received, clock, warn)
+    this.#retentionClock = new RetentionClock(store.opened.received, clock, warn)
     this.#head = store.opened.head
     this.#oldest = store.opened.oldest
     this.stats = new LogStats(store.opened.kept, store.opened.oldest?.received)
@@ -149,7 +152,7 @@ export class RetainedLog implements EventLog {
 
   async trim(): Promise<void> {
     this.#requireOpen()
-    return this.#asked(this.#store.trim(this.#clock.now()))
+    return this.#asked(this.#store.trim(this.#retentionClock.now()))
   }
 
   /** Other limits, as `Store.retain`. What is above them now is trimmed in the time that takes, and what is not is kept. */
@@ -212,9 +215,10 @@ export class RetainedLog implements EventLog {
   async #commit(requests: readonly Request[]): Promise<void> {
     if (this.#failure) return refuseAll(requests, this.#failure)
     const received = this.#receipts.next()
+    const now = this.#retentionClock.now()
     try {
       const began = this.#clock.monotonic()
-      const outcome = await this.#store.commit({ requests: requests.map((request) => request.drafts), received })
+      const outcome = await this.#store.commit({ requests: requests.map((request) => request.drafts), received, now })
       this.stats.commits.observe((this.#clock.monotonic() - began) / 1000)
       if (outcome.generation) this.generations.begin(outcome.generation)
       const { events, settled } = receiptsOf(requests, outcome, received, this.generations)

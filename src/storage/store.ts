@@ -11,6 +11,8 @@ export interface Group {
   requests: readonly (readonly Draft[])[]
   /** Receipt time of all of them, milliseconds; never below an earlier group's. */
   received: number
+  /** The time that retention goes by, milliseconds. */
+  now: number
 }
 
 /** A draft that was there already. `index` counts in its request; the rest describes the first one. */

@@ -432,6 +432,30 @@ export function eventLogContract(name: string, openEmpty: OpenEmptyLog): void {
       expect(log.oldest).toBe(6)
     })
 
+    test('a clock that leaps ahead makes no event too old before it has been ahead for ten minutes', async () => {
+      const clock = new ManualClock()
+      const month = 30 * 86_400_000
+      const lines: string[] = []
+      const warn = (line: string) => void lines.push(line)
+      const log = await open({ clock, warn, retention: { maxAgeMs: 3_600_000 } })
+      const oldest = async () => {
+        await log.trim()
+        return log.oldest
+      }
+      await log.append([draftOf('a')])
+      clock.leap(month)
+      await log.append([draftOf('a')])
+      expect([await oldest(), lines]).toEqual([1, [expect.stringContaining("This machine's clock leapt ahead")]])
+      clock.pass(599_999)
+      expect(await oldest()).toBe(1)
+      clock.leap(-month)
+      expect([await oldest(), lines.slice(1)]).toEqual([1, [expect.stringContaining('is back from its leap')]])
+      clock.leap(month)
+      expect(await oldest()).toBe(1)
+      clock.pass(600_000)
+      expect(await oldest()).toBe(2)
+    })
+
     test('what is kept, trimmed and erased adds up to what was stored', async () => {
       const clock = new ManualClock(1_000)
       const log = await open({ clock, retention: { maxEvents: 3 } })

@@ -3,6 +3,7 @@ import type { Clock } from '../../src/core/clock.ts'
 /** A clock that stands still until it is told; `every` runs when time passes its next turn. */
 export class ManualClock implements Clock {
   #now: number
+  #ahead = 0
   #timers: { at: number; ms: number; run: () => void }[] = []
 
   constructor(now = 1_800_000_000_000) {
@@ -10,7 +11,7 @@ export class ManualClock implements Clock {
   }
 
   now(): number {
-    return this.#now
+    return this.#now + this.#ahead
   }
 
   monotonic(): number {
@@ -41,6 +42,11 @@ export class ManualClock implements Clock {
       timer.at = now + timer.ms
       timer.run()
     }
+  }
+
+  /** The machine's clock is set to a time that much later; nothing passes. */
+  leap(ms: number): void {
+    this.#ahead += ms
   }
 
   pass(ms: number): void {

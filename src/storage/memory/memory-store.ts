@@ -44,11 +44,11 @@ export class MemoryStore implements Store {
     this.#listener = listener
   }
 
-  commit({ requests, received }: Group): Promise<GroupOutcome> {
+  commit({ requests, received, now }: Group): Promise<GroupOutcome> {
     const firstOffset = this.#head + 1
     const outcomes = requests.map((drafts) => this.#store(drafts, received))
     // After the caller has announced the commit, as a worker would.
-    setImmediate(() => this.#trim(received))
+    setImmediate(() => this.#trim(now))
     return Promise.resolve({ requests: outcomes, firstOffset, generation: undefined })
   }
 

@@ -8,7 +8,7 @@ import type { Packed } from './packed-events.ts'
 /** What the main thread asks of the writer worker, and what it answers. */
 export interface WriterCalls {
   open: { ask: WriterOptions; answer: WriterOpened }
-  commit: { ask: { sizes: number[]; received: number; drafts: Packed }; answer: GroupOutcome }
+  commit: { ask: { sizes: number[]; received: number; now: number; drafts: Packed }; answer: GroupOutcome }
   probe: { ask: null; answer: null }
   retain: { ask: RetentionLimits; answer: null }
   trim: { ask: { now: number }; answer: null }

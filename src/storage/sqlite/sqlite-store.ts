@@ -56,9 +56,9 @@ export class SqliteStore implements Store {
     this.#reader.onFailed = failed
   }
 
-  commit({ requests, received }: Group): Promise<GroupOutcome> {
+  commit({ requests, received, now }: Group): Promise<GroupOutcome> {
     const sizes = requests.map((drafts) => drafts.length)
-    return this.#writer.call('commit', { sizes, received, drafts: packDrafts(requests) })
+    return this.#writer.call('commit', { sizes, received, now, drafts: packDrafts(requests) })
   }
 
   async read(after: number, upTo: number, filter: Filter, limit: ReadLimit): Promise<StorePage> {

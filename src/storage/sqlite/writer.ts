@@ -37,8 +37,8 @@ export class Writer {
   readonly #eraser: Eraser
   readonly #begin
   readonly #commit
-  /** The newest time the main thread has told: this thread has no clock of its own. */
-  #now: number
+  /** The newest time of retention that the main thread has told: this thread has no clock of its own. */
+  #now = 0
   #received: number
   #storedSinceStep = 0
   #trimScheduled = false
@@ -69,7 +69,6 @@ export class Writer {
       this.#begin = database.prepare('BEGIN IMMEDIATE')
       this.#commit = database.prepare('COMMIT')
       this.#received = books.received
-      this.#now = books.received
       this.opened = { ...books, kept: sum(this.#topics.totals), warnings }
     } catch (error) {
       this.#unlock()
@@ -77,8 +76,8 @@ export class Writer {
     }
   }
 
-  commit({ sizes, received, drafts }: WriterCalls['commit']['ask']): GroupOutcome {
-    this.#now = Math.max(this.#now, received)
+  commit({ sizes, received, now, drafts }: WriterCalls['commit']['ask']): GroupOutcome {
+    this.#now = Math.max(this.#now, now)
     const before = this.#appender.head
     try {
       this.#begin.run()
