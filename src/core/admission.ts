@@ -4,8 +4,8 @@ import { noRoom } from './connections.ts'
 import { Departure } from './departure.ts'
 import { HubError } from './errors.ts'
 import type { EventLog } from './event-log.ts'
+import type { Reader } from './reader.ts'
 import type { Readers } from './readers.ts'
-import type { Reader } from './subscription.ts'
 
 export interface AdmissionLimits {
   /** Drafts accepted and not yet durable, and their bytes. */

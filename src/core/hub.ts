@@ -15,15 +15,11 @@ import { type HubGauges, HubMetrics } from './metrics.ts'
 import type { Occupant, OccupantStream } from './occupant.ts'
 import { everyOnTime } from './on-time.ts'
 import type { Principal } from './principal.ts'
+import type { Reader } from './reader.ts'
 import { HUB_ITSELF, Readers } from './readers.ts'
 import { type Begin, resolveStart, type Start } from './start.ts'
-import {
-  type Reader,
-  Subscription,
-  type SubscriptionHost,
-  type SubscriptionLimits,
-  type SubscriptionState,
-} from './subscription.ts'
+import { Subscription } from './subscription.ts'
+import type { SubscriptionHost, SubscriptionLimits, SubscriptionState } from './subscription-host.ts'
 import { newestEvents, Tail } from './tail.ts'
 
 export interface HubLimits extends SubscriptionLimits, AdmissionLimits, ConnectionLimits {

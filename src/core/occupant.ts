@@ -1,5 +1,5 @@
 import type { CloseReason } from './close-reason.ts'
-import type { Reader } from './subscription.ts'
+import type { Reader } from './reader.ts'
 
 /** What a stream that is no subscription lets the hub do with it: one of MCP messages. */
 export interface OccupantStream {

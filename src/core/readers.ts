@@ -4,8 +4,9 @@ import { type ConnectionLimits, Connections } from './connections.ts'
 import type { HubGauges } from './metrics.ts'
 import type { Occupant } from './occupant.ts'
 import { LOCAL } from './principal.ts'
+import type { Reader } from './reader.ts'
 import { round } from './round.ts'
-import type { Reader, Subscription } from './subscription.ts'
+import type { Subscription } from './subscription.ts'
 
 /** Reads for the hub itself. */
 export const HUB_ITSELF: Reader = Object.freeze({

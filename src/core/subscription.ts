@@ -1,72 +1,21 @@
 import type { Audience } from './audience.ts'
-import { Batch } from './batch.ts'
+import { Backlog, NOTHING } from './backlog.ts'
+import type { Batch } from './batch.ts'
 import { type CloseReason, closeReasons } from './close-reason.ts'
 import type { Control, Delivery } from './delivery.ts'
-import type { Horizon, Removal } from './event-log.ts'
+import type { Removal } from './event-log.ts'
 import type { Filter } from './filter.ts'
-import type { HubMetrics, ReaderKind } from './metrics.ts'
-import type { Principal } from './principal.ts'
-
-/** Read whenever they count, so that what is put in their place counts from then on. */
-export interface SubscriptionLimits {
-  /** Bytes of events that may wait for a live reader; above that it reads from the log again. */
-  maxQueueBytes: number
-  /** How long a reader may take nothing while something waits for it. */
-  maxStallMs: number
-  /** Quiet time before a heartbeat, of readers that come now. */
-  heartbeatMs: number
-  /** Age at which a stream ends and its client resumes. */
-  maxAgeMs: number
-}
-
-/** What all subscriptions of a hub share: one object, so that an idle reader costs its own state and nothing else. */
-export interface SubscriptionHost {
-  readonly limits: SubscriptionLimits
-  readonly metrics: HubMetrics
-  /** Monotonic milliseconds, as of the last sweep: ages and stalls are a matter of seconds. */
-  readonly now: number
-  /** Looks for what comes after `after` and reports it with `found`, now or later. */
-  catchUp(subscription: Subscription, after: number): void
-  cursor(offset: number): string
-  retryMs(reason: CloseReason): number
-  /** The one place that enters and removes it: live set, registry, counters. */
-  changed(subscription: Subscription, to: SubscriptionState): void
-}
+import type { Reader } from './reader.ts'
+import type { Found, SubscriptionHost, SubscriptionState } from './subscription-host.ts'
 
 /** Who takes from a subscription. Called in the middle of a fan-out: it takes and returns, and MUST NOT throw. */
 export interface Waiter {
   wake(): void
 }
 
-/** Who reads, and until when. */
-export interface Reader {
-  principal: Principal
-  kind: ReaderKind
-  /** The client's address as caps count it; '' when they do not. */
-  address: string
-  /** Monotonic milliseconds at which the stream ends, and why then. */
-  endsAt: number
-  endReason: 'max-age' | 'credential-expired'
-}
-
 /** Whoever has to see to the socket of a closed subscription. */
 export interface SocketOwner {
   closed(reason: CloseReason): void
-}
-
-/** What an idle reader holds instead of an array of its own; replaced, never written to. */
-const NONE: readonly never[] = Object.freeze([])
-
-export type SubscriptionState = 'catching-up' | 'live' | 'closed'
-
-/** One step of catching up. */
-export interface Found {
-  batch: Batch | undefined
-  /** Everything that matches up to here is in `batch` or was found before. */
-  position: number
-  horizon: Horizon
-  /** `position` is the head: the subscription goes live in this synchronous step. */
-  live: boolean
 }
 
 /**
@@ -88,10 +37,8 @@ export class Subscription {
   readonly #host: SubscriptionHost
   #state: SubscriptionState = 'catching-up'
   #closed: CloseReason | undefined
-  /** Ready to be taken, before anything in `#queue`. At most the start, one page and a heartbeat. */
-  #pending: readonly Delivery[] = NONE
-  #queue: Batch[] | undefined
-  #queuedBytes = 0
+  /** In front at most the start, one page and a heartbeat. */
+  readonly #backlog = new Backlog()
   /** Everything that matches up to this offset was taken. */
   #position = 0
   /** Everything that matches up to this offset was taken or waits here. */
@@ -138,7 +85,7 @@ export class Subscription {
   }
 
   get queuedBytes(): number {
-    return this.#queuedBytes
+    return this.#backlog.queuedBytes
   }
 
   /** Events that were taken. */
@@ -153,7 +100,7 @@ export class Subscription {
 
   /** Closed, and the reason taken. */
   get finished(): boolean {
-    return this.#state === 'closed' && this.#pending.length === 0
+    return this.#state === 'closed' && this.#backlog.isFrontEmpty
   }
 
   /**
@@ -165,7 +112,7 @@ export class Subscription {
     this.#position = this.#offered = position
     this.#toldHorizon = toldHorizon
     this.#started = true
-    this.#pending = [...this.#pending, ...deliveries]
+    for (const delivery of deliveries) this.#backlog.add(delivery)
     this.#readOn()
     this.#wakeUp()
   }
@@ -173,8 +120,8 @@ export class Subscription {
   /** The next deliveries, about `maxBytes` of events. Calling it says that what was taken before is on the socket. */
   take(maxBytes: number): readonly Delivery[] {
     this.#handedAt = 0
-    if (this.#pending.length === 0 && !this.#queue) return NONE
-    const taken = this.#next(maxBytes)
+    if (this.#backlog.isEmpty) return NOTHING
+    const taken = this.#backlog.take(maxBytes)
     this.#count(taken)
     this.#handedAt = this.#takenAt = this.#host.now
     // The next page is read while this one is on its way to the socket.
@@ -195,15 +142,9 @@ export class Subscription {
 
   /** What was erased is not delivered any more, unless it is in the reader's hand. */
   forget(removal: Removal): void {
-    const gone = (batch: Batch): boolean => batch.events.some((event) => removal.gone(event))
-    if (this.#queue?.some(gone)) this.#fallBack(this.#queue[0]!)
-    if (!this.#pending.some((delivery) => delivery.kind === 'events' && gone(delivery))) return
-    this.#pending = this.#pending.flatMap((delivery): Delivery[] => {
-      if (delivery.kind !== 'events') return [delivery]
-      const kept = delivery.events.filter((event) => !removal.gone(event))
-      return kept.length > 0 ? [new Batch(kept, delivery.committedAt)] : []
-    })
-    this.#readOn()
+    const first = this.#backlog.firstQueued
+    if (first && this.#backlog.queues(removal)) this.#fallBack(first)
+    if (this.#backlog.forget(removal)) this.#readOn()
   }
 
   #count(taken: readonly Delivery[]): void {
@@ -227,30 +168,11 @@ export class Subscription {
     }
   }
 
-  #next(maxBytes: number): readonly Delivery[] {
-    const pending = this.#pending
-    const queue = this.#queue
-    this.#pending = NONE
-    if (!queue) return pending
-    let count = queue.length
-    if (this.#queuedBytes <= maxBytes) this.#queuedBytes = 0
-    else {
-      count = 0
-      for (let bytes = 0; count < queue.length && bytes < maxBytes; count++) {
-        bytes += queue[count]!.bytes
-        this.#queuedBytes -= queue[count]!.bytes
-      }
-    }
-    this.#queue = count < queue.length ? queue.slice(count) : undefined
-    if (pending.length === 0 && count === queue.length) return queue
-    return [...pending, ...queue.slice(0, count)]
-  }
-
   /** Tells `waiter` once when `take` is worth another call, also when the subscription is closed. One waits at a time. */
   wait(waiter: Waiter): void {
     this.#handedAt = 0
     this.#waiter = waiter
-    if (this.#pending.length > 0 || this.#queue || this.#state === 'closed') this.#wakeUp()
+    if (!this.#backlog.isEmpty || this.#state === 'closed') this.#wakeUp()
     else this.#readOn()
   }
 
@@ -258,13 +180,11 @@ export class Subscription {
   offer(batch: Batch): void {
     // Who joined during a pass has taken this batch from the tail already.
     if (this.#state !== 'live' || batch.lastOffset <= this.#offered) return
-    if (this.#queuedBytes + batch.bytes > this.#host.limits.maxQueueBytes) {
+    if (this.#backlog.queuedBytes + batch.bytes > this.#host.limits.maxQueueBytes) {
       this.#fallBack(batch)
       return
     }
-    if (this.#queue) this.#queue.push(batch)
-    else this.#queue = [batch]
-    this.#queuedBytes += batch.bytes
+    this.#backlog.push(batch)
     this.#offered = batch.lastOffset
     this.#wakeUp()
   }
@@ -277,15 +197,15 @@ export class Subscription {
       const firstKept = batch?.events[0]?.offset ?? Number.POSITIVE_INFINITY
       const resumedFrom = Math.max(this.#offered, Math.min(horizon.offset, firstKept - 1, position))
       this.#toldHorizon = horizon.offset
-      this.#add({ kind: 'gap', requested: this.#host.cursor(this.#offered), resumedFrom, reason: 'expired' })
+      this.#backlog.add({ kind: 'gap', requested: this.#host.cursor(this.#offered), resumedFrom, reason: 'expired' })
     }
-    if (batch) this.#add(batch)
+    if (batch) this.#backlog.add(batch)
     this.#offered = position
     if (live) {
       this.#state = 'live'
       this.#host.changed(this, 'live')
     }
-    if (this.#pending.length > 0) {
+    if (!this.#backlog.isFrontEmpty) {
       this.#wakeUp()
       return
     }
@@ -311,10 +231,10 @@ export class Subscription {
       return
     }
     if (!this.#started || now - this.#takenAt < this.heartbeatMs) return
-    if (this.#pending.length > 0 || this.#queue) return
+    if (!this.#backlog.isEmpty) return
     // Live with an empty queue: everything that matches up to the last whole pass was taken.
     if (this.#state === 'live') this.#position = Math.max(this.#position, fannedOut)
-    this.#add({ kind: 'heartbeat', position: this.#position })
+    this.#backlog.add({ kind: 'heartbeat', position: this.#position })
     this.#wakeUp()
   }
 
@@ -323,9 +243,8 @@ export class Subscription {
     if (this.#closed !== undefined) return
     this.#closed = reason
     this.#state = 'closed'
-    this.#queue = undefined
-    this.#queuedBytes = 0
-    this.#pending = reason === 'client-gone' || reason === 'done' ? NONE : lastWords(reason, this.#host.retryMs(reason))
+    const quietly = reason === 'client-gone' || reason === 'done'
+    this.#backlog.replace(quietly ? NOTHING : lastWords(reason, this.#host.retryMs(reason)))
     try {
       this.#host.changed(this, 'closed')
       this.socket?.closed(reason)
@@ -336,14 +255,11 @@ export class Subscription {
 
   /** Back to reading from the log. All that matched before the first batch that waits was taken, or waits in front of it. */
   #fallBack(batch: Batch): void {
-    const firstWaiting = (this.#queue?.[0] ?? batch).events[0]!.offset
+    const firstWaiting = (this.#backlog.firstQueued ?? batch).events[0]!.offset
     this.#offered = Math.max(this.#position, firstWaiting - 1)
-    this.#queue = undefined
-    this.#queuedBytes = 0
-    // A heartbeat that waits says a position above what is read again now.
-    this.#pending = this.#pending.filter((delivery) => delivery.kind !== 'heartbeat')
+    this.#backlog.dropQueue()
     // A page that waits in front of the queue has not been taken, and is dropped if this closes now.
-    if (this.#pending.length === 0) this.#position = this.#offered
+    if (this.#backlog.isFrontEmpty) this.#position = this.#offered
     this.#state = 'catching-up'
     this.#host.changed(this, 'catching-up')
     this.#wakeUp()
@@ -351,13 +267,9 @@ export class Subscription {
 
   /** At most one page waits and one is being read. */
   #readOn(): void {
-    if (this.#state !== 'catching-up' || this.#reading || !this.#started || this.#pending.length > 0) return
+    if (this.#state !== 'catching-up' || this.#reading || !this.#started || !this.#backlog.isFrontEmpty) return
     this.#reading = true
     this.#host.catchUp(this, this.#offered)
-  }
-
-  #add(delivery: Delivery): void {
-    this.#pending = [...this.#pending, delivery]
   }
 
   #wakeUp(): void {
