@@ -46,8 +46,9 @@ export interface Page {
   /** Everything that matches up to here is in this and earlier pages. Moves on also where nothing matched. */
   position: number
   /**
-   * The newest offset that retention took among what this filter can match. `position before the call < horizon.offset`
-   * is a gap: events the reader was to get are gone, also in the middle of a replay.
+   * The newest offset that retention took among what this filter can match, or that lies on a damaged page this call came
+   * by. `position before the call < horizon.offset` is a gap: events the reader was to get are gone, also in the middle of a
+   * replay.
    */
   horizon: Horizon
 }

@@ -17,9 +17,9 @@ import type { Filter } from '../core/filter.ts'
 import { LogStats } from '../core/log-stats.ts'
 import { Feed } from './feed.ts'
 import { GroupCommit, type Request } from './group-commit.ts'
+import { LogTroubles } from './log-troubles.ts'
 import { ReceiptClock } from './receipt-clock.ts'
 import { receiptsOf } from './receipts.ts'
-import { RefusedCommits } from './refused-commits.ts'
 import type { RetentionGroups, RetentionLimits } from './retention.ts'
 import { RetentionClock } from './retention-clock.ts'
 import type { Oldest, Removed, Store } from './store.ts'
@@ -48,7 +48,7 @@ export class RetainedLog implements EventLog {
   readonly #groups: RetentionGroups
   readonly #clock: Clock
   readonly #warn: (message: string) => void
-  readonly #refused: RefusedCommits
+  readonly #troubles: LogTroubles
   readonly #receipts: ReceiptClock
   readonly #retentionClock: RetentionClock
   readonly #queue: GroupCommit
@@ -70,7 +70,7 @@ export class RetainedLog implements EventLog {
     this.#groups = groups
     this.#clock = clock
     this.#warn = warn
-    this.#refused = new RefusedCommits(clock, warn)
+    this.#troubles = new LogTroubles(clock, warn)
     this.#receipts = new ReceiptClock(store.opened.received, clock, warn)
     this.#retentionClock = new RetentionClock(store.opened.received, clock, warn)
     this.#head = store.opened.head
@@ -107,6 +107,7 @@ export class RetainedLog implements EventLog {
   async read(after: number, filter: Filter, limit: ReadLimit): Promise<Page> {
     this.#requireOpen()
     const page = await this.#asked(this.#store.read(after, this.#head, filter, limit))
+    if (page.lost !== undefined) this.#troubles.note({ code: 'log-corrupt', message: page.lost })
     return {
       events: page.events,
       position: page.position,
@@ -233,7 +234,7 @@ export class RetainedLog implements EventLog {
       else answer()
     } catch (error) {
       refuseAll(requests, error)
-      if (error instanceof HubError && passing.has(error.code)) this.#refused.note(error)
+      if (error instanceof HubError && passing.has(error.code)) this.#troubles.note(error)
       else this.#fail(toFailure(error))
     }
   }

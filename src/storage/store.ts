@@ -59,6 +59,8 @@ export interface StorePage {
   position: number
   /** As they were in the very state of the log that `events` were read from. */
   horizons: readonly Horizon[]
+  /** A damaged page was stepped over, which the horizons say to readers: what the operator is told. */
+  lost?: string | undefined
 }
 
 /** The newest state on disk when a store was opened. */

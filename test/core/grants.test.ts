@@ -14,6 +14,7 @@ import {
   sameGrants,
 } from '../../src/core/grants.ts'
 import { covers, intersect, matchesTopic, parsePattern } from '../../src/core/pattern.ts'
+import { cpuMs } from '../support/cpu-time.ts'
 
 /** Few names, so that patterns and topics meet. */
 const segment = fc.constantFrom('a', 'b', '')
@@ -140,20 +141,21 @@ describe('a filter narrowed to grants', () => {
     )
   })
 
-  test('wildcards and grants that multiply are refused above a number, and quickly', () => {
+  test('wildcards and grants that multiply are refused above a number, and quickly', async () => {
     const asked = parseFilter(
       Array.from({ length: 64 }, (_, index) => `*/${index}/**`),
       [],
     )
     const grants = parseGrants({ subscribe: Array.from({ length: 64 }, (_, index) => `${index}/*/x`) })
-    const started = performance.now()
-    expect(() => narrowFilter(asked, grants)).toThrow(
-      expect.objectContaining({
-        code: 'invalid-query',
-        message: expect.stringContaining(String(MAX_NARROWED_PATTERNS)),
-      }),
+    const spent = await cpuMs(() =>
+      expect(() => narrowFilter(asked, grants)).toThrow(
+        expect.objectContaining({
+          code: 'invalid-query',
+          message: expect.stringContaining(String(MAX_NARROWED_PATTERNS)),
+        }),
+      ),
     )
-    expect(performance.now() - started).toBeLessThan(1000)
+    expect(spent).toBeLessThan(1000)
   })
 
   test('readers share fan-out work by what they may read, not by what they asked for', () => {

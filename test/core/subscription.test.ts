@@ -153,13 +153,13 @@ describe('a reader that cannot keep up', () => {
   })
 
   test('is closed as a slow consumer when it has taken nothing for the stall limit, not before', async () => {
-    const { hub, close } = await memoryHub({ maxStallMs: 5_000 })
+    const clock = new ManualClock()
+    const { hub, close } = await memoryHub({ maxStallMs: 5_000 }, {}, clock)
     const subscription = hub.subscribe({ ...byLocal, filter: everything, start: undefined })
     subscription.take(1)
-    const now = performance.now()
-    subscription.sweep(now + 4_000, 0, () => 0)
+    subscription.sweep(clock.monotonic() + 4_000, 0, () => 0)
     expect(subscription.closeReason).toBeUndefined()
-    subscription.sweep(now + 6_000, 0, () => 0)
+    subscription.sweep(clock.monotonic() + 6_000, 0, () => 0)
     expect(subscription.closeReason).toBe('slow-consumer')
     expect(subscription.take(1)).toMatchObject([{ kind: 'closing', reason: 'slow-consumer', reconnect: true }])
     expect(hub.connections).toBe(0)

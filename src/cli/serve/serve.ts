@@ -87,7 +87,7 @@ export async function serve(loaded: LoadedConfig, load: ReloadOptions['load'], i
     stop.fail()
   })
   try {
-    const report = reportTo(lines)
+    const report = reportTo(lines, systemClock.monotonic)
     const ticketSecret = config.durability === 'memory' ? temporaryTicketKey() : ticketKey(config.dataDir, lines.warn)
     const firstKey = new FirstKey(io.stdout)
     const made = await firstKey.of(config)

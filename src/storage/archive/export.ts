@@ -52,10 +52,18 @@ export function* exportEvents({ directory, filter, since, until }: ExportOptions
     const newest = reader.readLast(head + 1, EVERYTHING, { events: 1, bytes: 1 }).position
     const upTo = Math.min(newest, until === undefined ? head : placeOf(until))
     let position = since === undefined ? 0 : placeOf(since)
+    let whole = true
     while (position < upTo) {
       const page = reader.read(position, upTo, filter, PORTION)
       position = page.position
+      if (page.lost !== undefined) whole = false
       if (page.events.count > 0) yield unpackEvents(page.events, generations)
+    }
+    if (!whole) {
+      throw new HubError(
+        'log-corrupt',
+        `${path} is damaged, and events are missing from the export. What is whole was all printed: without -o it is kept.`,
+      )
     }
   } catch (error) {
     // Nothing of who takes the events comes here: what they throw ends the generator.

@@ -42,6 +42,7 @@ export interface ReadAnswer {
   events: Packed
   position: number
   horizons: readonly Horizon[]
+  lost: string | undefined
 }
 
 export interface ReadLastAnswer {

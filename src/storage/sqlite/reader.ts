@@ -5,6 +5,7 @@ import type { ReadAnswer, ReadLastAnswer } from './messages.ts'
 import { type Packed, Packer } from './packed-events.ts'
 import { ROW_COLUMNS, type Row } from './row.ts'
 import { type RowSource, RowSources } from './row-source.ts'
+import { isCorrupt } from './sqlite-error.ts'
 import { TopicNames } from './topic-names.ts'
 import { walk } from './walk.ts'
 
@@ -25,6 +26,7 @@ export class Reader {
   readonly #commit
   readonly #horizons
   readonly #at
+  readonly #oneFrom
   readonly #oldest
   readonly #firstFrom
   readonly #topic
@@ -44,6 +46,9 @@ export class Reader {
       'SELECT horizon_offset AS offset, horizon_received AS received FROM groups ORDER BY rank',
     )
     this.#at = database.prepare<unknown, [number]>(`SELECT ${ROW_COLUMNS} FROM events WHERE offset = ?`)
+    this.#oneFrom = database.prepare<unknown, [number]>(
+      `SELECT ${ROW_COLUMNS} FROM events WHERE offset >= ? ORDER BY offset LIMIT 1`,
+    )
     this.#oldest = database.prepare<{ oldest: number | null }, []>('SELECT min(offset) AS oldest FROM events')
     this.#firstFrom = database.prepare<{ offset: number; received: number }, [number, number]>(
       'SELECT offset, received FROM events WHERE offset >= ? AND offset <= ? ORDER BY offset LIMIT 1',
@@ -55,10 +60,17 @@ export class Reader {
   }
 
   read(after: number, upTo: number, filter: Filter, limit: ReadLimit): ReadAnswer {
-    return this.#oneState(() => {
-      const { rows, position } = walk(this.#source(this.#up, filter), Math.max(after, 0), upTo, filter, limit)
-      return { events: this.#pack(rows), position: Math.max(position, after), horizons: this.#horizons.all() }
-    })
+    try {
+      return this.#oneState(() => {
+        const { rows, position } = walk(this.#source(this.#up, filter), Math.max(after, 0), upTo, filter, limit)
+        const horizons = this.#horizons.all()
+        return { events: this.#pack(rows), position: Math.max(position, after), horizons, lost: undefined }
+      })
+    } catch (error) {
+      const wholeFrom = isCorrupt(error) ? this.#wholeAgain(after + 1, upTo) : undefined
+      if (wholeFrom === undefined) throw error
+      return this.#oneState(() => lostUpTo(wholeFrom - 1, after, this.#horizons.all()))
+    }
   }
 
   readLast(before: number, filter: Filter, limit: ReadLimit): ReadLastAnswer {
@@ -97,6 +109,31 @@ export class Reader {
   close(): null {
     this.#database.close()
     return null
+  }
+
+  /** The first offset from `from` on, up to the one after `upTo`, at which something can be read. `undefined`: it is `from` */
+  #wholeAgain(from: number, upTo: number): number | undefined {
+    const isWhole = (offset: number): boolean => {
+      if (offset > upTo) return true
+      try {
+        this.#oneState(() => this.#oneFrom.values(offset))
+        return true
+      } catch (error) {
+        if (isCorrupt(error)) return false
+        throw error
+      }
+    }
+    if (isWhole(from)) return undefined
+    let step = 1
+    while (!isWhole(from + step)) step *= 2
+    let damaged = from + step / 2
+    let whole = Math.min(from + step, upTo + 1)
+    while (whole - damaged > 1) {
+      const middle = Math.floor((damaged + whole) / 2)
+      if (isWhole(middle)) whole = middle
+      else damaged = middle
+    }
+    return whole
   }
 
   #source(sources: RowSources, filter: Filter): RowSource {
@@ -142,7 +179,17 @@ export class Reader {
     try {
       return read()
     } finally {
+      this.#end()
+    }
+  }
+
+  // Whoever met a damaged page has been told or went around it; the end says it once more (SQLite 3.51).
+  #end(): void {
+    try {
       this.#commit.run()
+    } catch (error) {
+      if (!isCorrupt(error)) throw error
+      if (this.#database.inTransaction) this.#database.run('ROLLBACK')
     }
   }
 
@@ -161,4 +208,14 @@ export class Reader {
 
 function byteOrder(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
+/** What a damaged page holds is gone for readers as what retention took is: they are told of a gap, and go on behind it. */
+function lostUpTo(position: number, after: number, horizons: readonly Horizon[]): ReadAnswer {
+  return {
+    events: new Packer().finish(),
+    position,
+    horizons: horizons.map((horizon) => (horizon.offset < position ? { ...horizon, offset: position } : horizon)),
+    lost: `The event log is damaged: what lies at the offsets ${after + 1} to ${position} cannot be read. Restore a backup, or export what is whole.`,
+  }
 }

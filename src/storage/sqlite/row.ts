@@ -16,9 +16,12 @@ export const ROW_COLUMNS = 'offset, topic_id, received, bytes, is_text, type, id
 /** Which way a read goes through the log. `from` is exclusive, `to` inclusive going up, and exclusive going down. */
 export type Direction = 'up' | 'down'
 
-/** The range of offsets left to read, and its order: parameters `from`, `to`, those of `also`, then the number of rows. */
+/**
+ * The range of offsets left to read, and its order: parameters `from`, `to`, those of `also`, then the number of rows.
+ * Written with the offset to begin at, as SQLite looks for `offset > 7` on the page of 7, which may be a damaged one.
+ */
 export function rangeSql(direction: Direction, also = ''): string {
   return direction === 'up'
-    ? `offset > ? AND offset <= ? ${also} ORDER BY offset LIMIT ?`
-    : `offset < ? AND offset > ? ${also} ORDER BY offset DESC LIMIT ?`
+    ? `offset >= ? + 1 AND offset <= ? ${also} ORDER BY offset LIMIT ?`
+    : `offset <= ? - 1 AND offset > ? ${also} ORDER BY offset DESC LIMIT ?`
 }

@@ -28,6 +28,19 @@ export function toHubError(error: unknown, keeps = 'event log'): HubError {
   })
 }
 
+/**
+ * For what goes on beside the damage: a page of the database that cannot be read takes its events with it and nothing else.
+ * Any other error as it is. @returns `log-corrupt`
+ */
+export function damaged(error: unknown, keeps = 'event log'): unknown {
+  if (!isCorrupt(error)) return error
+  return new HubError(
+    'log-corrupt',
+    `The ${keeps} is damaged (${error.message}): what lies on the damaged page is not to be read. Stop the hub and restore a backup, or export what is whole.`,
+    { cause: error },
+  )
+}
+
 // Not by `code`: a TypeError of the runtime has one too (ERR_INVALID_ARG_TYPE).
 function isOfDisk(error: unknown): boolean {
   return error instanceof SQLiteError || (error instanceof Error && 'errno' in error && 'syscall' in error)
@@ -39,7 +52,7 @@ export function isFull(error: unknown): boolean {
   return error.code === 'SQLITE_FULL' || error.code === 'SQLITE_IOERR_SHMSIZE' || error.code === 'ENOSPC'
 }
 
-export function isCorrupt(error: unknown): boolean {
+export function isCorrupt(error: unknown): error is SQLiteError {
   return error instanceof SQLiteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code ?? '')
 }
 

@@ -62,8 +62,8 @@ export class SqliteStore implements Store {
   }
 
   async read(after: number, upTo: number, filter: Filter, limit: ReadLimit): Promise<StorePage> {
-    const { events, position, horizons } = await this.#reader.call('read', { after, upTo, filter, limit })
-    return { events: unpackEvents(events, this.generations), position, horizons }
+    const { events, ...rest } = await this.#reader.call('read', { after, upTo, filter, limit })
+    return { events: unpackEvents(events, this.generations), ...rest }
   }
 
   async readLast(before: number, filter: Filter, limit: ReadLimit): Promise<LastPage> {

@@ -1,7 +1,9 @@
+import { SQLiteError } from 'bun:sqlite'
 import type { ReadLimit } from '../../core/event-log.ts'
 import { type Filter, filterType } from '../../core/filter.ts'
 import type { Row } from './row.ts'
-import type { RowSource } from './row-source.ts'
+import type { Portion, RowSource } from './row-source.ts'
+import { isCorrupt } from './sqlite-error.ts'
 
 /** Longest work for one read before another reader has its turn, milliseconds. */
 const SLICE_MS = 5
@@ -15,7 +17,10 @@ export interface Walked {
   position: number
 }
 
-/** Goes through `source` from `start` until `to`, the limit or the end of the slice. */
+/**
+ * Goes through `source` from `start` until `to`, the limit, the end of the slice or a damaged page.
+ * @throws SQLiteError when the damage is what comes first
+ */
 export function walk(source: RowSource, start: number, to: number, filter: Filter, limit: ReadLimit): Walked {
   const taken: Row[] = []
   const deadline = performance.now() + SLICE_MS
@@ -29,7 +34,11 @@ export function walk(source: RowSource, start: number, to: number, filter: Filte
       1,
       Math.min(room, LARGEST_PORTION, filter.types.length > 0 ? room : limit.events - taken.length),
     )
-    const portion = source(position, to, count)
+    const portion = wholePortion(source, position, to, count)
+    if (portion instanceof SQLiteError) {
+      if (position === start) throw portion
+      return { rows: taken, position }
+    }
     for (const row of portion.rows) {
       looked++
       lookedBytes += row[3]
@@ -42,4 +51,14 @@ export function walk(source: RowSource, start: number, to: number, filter: Filte
     position = portion.position
   } while (performance.now() < deadline)
   return { rows: taken, position }
+}
+
+/** As much of `count` rows as is whole: of a portion that touches a damaged page its first row. @returns the error without one */
+function wholePortion(source: RowSource, position: number, to: number, count: number): Portion | SQLiteError {
+  try {
+    return source(position, to, count)
+  } catch (error) {
+    if (!isCorrupt(error)) throw error
+    return count > 1 ? wholePortion(source, position, to, 1) : error
+  }
 }

@@ -12,7 +12,7 @@ import { Eraser } from './erase.ts'
 import { lockDirectory } from './lock.ts'
 import type { WriterCalls, WriterOpened, WriterOptions } from './messages.ts'
 import { BUSY_TIMEOUT_MS, openDatabase } from './open-database.ts'
-import { isBusy, isFull } from './sqlite-error.ts'
+import { damaged, isBusy, isCorrupt, isFull } from './sqlite-error.ts'
 import { TopicTable } from './topic-table.ts'
 import { Trimmer } from './trim.ts'
 
@@ -44,6 +44,9 @@ export class Writer {
   #trimScheduled = false
   /** Erased text may still be in the WAL. */
   #walHoldsErased = false
+  /** What retention cannot get past, until it has been said. It does not run any more then. */
+  #untold: unknown
+  #stuck = false
   #closed = false
 
   constructor({ directory, durability, retention }: WriterOptions, tellRemoved: (removed: Removed) => void) {
@@ -98,11 +101,17 @@ export class Writer {
     return null
   }
 
-  /** Until nothing is above its limits; commits go in between. @throws HubError `log-failed`: the file was removed */
+  /**
+   * Until nothing is above its limits; commits go in between.
+   * @throws HubError `log-failed`: the file was removed; `log-corrupt`, once: it met a damaged page
+   */
   async trim(now: number): Promise<null> {
     requireThere(this.#path)
     this.#now = Math.max(this.#now, now)
     while (this.#trimStep()) await nextTurn()
+    const untold = this.#untold
+    this.#untold = undefined
+    if (untold !== undefined) throw untold
     if (this.#walHoldsErased && !this.#closed) this.#tryEmptyWal()
     return null
   }
@@ -151,7 +160,7 @@ export class Writer {
   }
 
   #scheduleTrim(): void {
-    if (this.#trimScheduled || this.#trimmer.due(this.#now) === undefined) return
+    if (this.#trimScheduled || this.#stuck || this.#trimmer.due(this.#now) === undefined) return
     this.#trimScheduled = true
     setImmediate(() => {
       this.#trimScheduled = false
@@ -161,7 +170,7 @@ export class Writer {
 
   /** @returns whether there may be more to do */
   #trimStep(): boolean {
-    const group = this.#closed ? undefined : this.#trimmer.due(this.#now)
+    const group = this.#closed || this.#stuck ? undefined : this.#trimmer.due(this.#now)
     if (group === undefined) return false
     const stored = this.#storedSinceStep
     this.#storedSinceStep = 0
@@ -178,7 +187,10 @@ export class Writer {
     } catch (error) {
       // The next publish meets the full disk or the lock too, and tells; trimming is tried again after it.
       if (isFull(error) || isBusy(error)) return false
-      throw error
+      if (!isCorrupt(error)) throw error
+      this.#stuck = true
+      this.#untold = damaged(error)
+      return false
     } finally {
       if (this.#durability === 'full') this.#database.run('PRAGMA synchronous = FULL')
     }

@@ -73,7 +73,11 @@ test('a backup of a log that is written to holds one state, and its directory an
   const log = await at.open()
   let going = true
   const publishing = (async () => {
-    for (let number = 0; going; number++) await log.append([draftOf('a', String(number)), draftOf('b', String(number))])
+    // Twenty requests share a sync of the disk.
+    for (let number = 0; going; ) {
+      const publish = () => log.append([draftOf('a', String(number)), draftOf('b', String(number++))])
+      await Promise.all(Array.from({ length: 20 }, publish))
+    }
   })()
   while (log.head < 2_000) await Bun.sleep(1)
   const { cursor, events } = await at.backUp()

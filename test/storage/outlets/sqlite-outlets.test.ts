@@ -33,7 +33,7 @@ test('what a killed process was told to be stored is there, and nothing that was
   const removed = new Set<string>()
   for (let round = 1; round <= 3; round++) {
     const child = outletProcess(directory.path)
-    await until('some confirmed changes', () => child.lines.length > 60 * round)
+    await until('some confirmed changes', () => child.lines.length > 60 * round, 60_000)
     await child.kill()
     expect(child.lines[0]).toBe('open')
     for (const line of child.lines.slice(1)) {
@@ -56,14 +56,13 @@ test('what a killed process was told to be stored is there, and nothing that was
   }
   expect(recorded.size).toBeGreaterThan(100)
   await store.close()
-}, 30_000)
+}, 200_000)
 
 test('thousands of changes asked for at once share a few transactions', async () => {
   using directory = tempDir()
   const store = await open(directory.path)
-  const before = performance.now()
   await Promise.all(Array.from({ length: 5_000 }, (_, n) => store.put(outletOf(`sub_${n}`))))
-  expect(performance.now() - before).toBeLessThan(5_000)
+  expect(transactionsIn(join(directory.path, 'webhooks.db-wal'))).toBeWithin(1, 20)
   await store.close()
   const again = await open(directory.path)
   expect(again.outlets).toHaveLength(5_000)
@@ -184,7 +183,7 @@ test('an I/O error ends the store: nothing is promised after it, and what was pr
   expect(kept.length).toBeGreaterThan(20)
   expect(kept.filter((id) => !there.has(id))).toEqual([])
   await store.close()
-}, 30_000)
+}, 200_000)
 
 test.skipIf(!canMount())('a full disk refuses what does not fit, and takes more when there is room', async () => {
   using disk = smallDisk()!
@@ -211,6 +210,17 @@ test.skipIf(!canMount())('a full disk refuses what does not fit, and takes more 
   expect(again.outlets[0]?.waiting).toEqual([deliveryOf(4)])
   await again.close()
 })
+
+/** Of those that are still in a write-ahead log: the last frame of each says how large the database is after it. */
+function transactionsIn(path: string): number {
+  const wal = readFileSync(path)
+  const frameBytes = 24 + wal.readUInt32BE(8)
+  let count = 0
+  for (let frame = 32; frame + frameBytes <= wal.length; frame += frameBytes) {
+    if (wal.readUInt32BE(frame + 4) > 0) count++
+  }
+  return count
+}
 
 async function fill(directory: string): Promise<void> {
   const store = await open(directory)

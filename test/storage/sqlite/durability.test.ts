@@ -128,7 +128,7 @@ test('what a killed process had acknowledged is there, under its offset', async 
   const acknowledged = new Map<number, string>()
   for (let round = 1; round <= 3; round++) {
     const child = appendingProcess(directory.path)
-    await until('some acknowledged events', () => child.lines.length > 40 * round)
+    await until('some acknowledged events', () => child.lines.length > 40 * round, 60_000)
     await child.kill()
     expect(child.lines[0]).toBe('open')
     for (const line of child.lines.slice(1)) {
@@ -141,7 +141,7 @@ test('what a killed process had acknowledged is there, under its offset', async 
   for (const [offset, name] of acknowledged) expect((await log.at(offset))?.data).toStartWith(`"${name} `)
   expect(log.generations.rows.length).toBe(3)
   await log.close()
-}, 30_000)
+}, 200_000)
 
 async function state(log: Awaited<ReturnType<typeof openLog>>) {
   return {

@@ -11,6 +11,7 @@ import { logOptions } from '../../support/log-options.ts'
 import { appendingProcess } from '../../support/log-process.ts'
 import { canMount, smallDisk } from '../../support/small-disk.ts'
 import { tempDir } from '../../support/temp-dir.ts'
+import { until } from '../../support/until.ts'
 
 const everything = parseFilter([], [])
 const roomy = { events: 1_000, bytes: 1 << 20 }
@@ -63,7 +64,14 @@ test('the text of erased events is in none of the files, and neither is an erase
   for (const text of ['secret-one', 'secret-topic', 'hidden-topic', 'hidden-id']) {
     expect([text, occurrences(directory.path, text)]).toEqual([text, 0])
   }
-  expect((await log.read(0, parseFilter(['kept'], []), { events: 1_000, bytes: 1 << 22 })).events.length).toBe(300)
+  // A read gives what it found in a few milliseconds: on a slow machine that is not all.
+  let kept = 0
+  for (let after = 0; after < log.head; ) {
+    const page = await log.read(after, parseFilter(['kept'], []), { events: 1_000, bytes: 1 << 22 })
+    kept += page.events.length
+    after = page.position
+  }
+  expect(kept).toBe(300)
   await log.close()
 })
 
@@ -77,19 +85,24 @@ test.each([
   const outside = new Database(join(directory.path, 'events.db'), { readonly: true })
   outside.run('BEGIN')
   outside.query('SELECT count(*) FROM events').get()
-  let waiting = true
-  const refused = log
-    .erase({ offset: receipt!.offset })
-    .then(() => 'erased')
-    .catch((error: HubError) => error.code)
-    .finally(() => {
-      waiting = false
-    })
-  const start = performance.now()
-  for (let count = 0; count < 5; count++) await log.append([draftOf('a')])
-  expect(performance.now() - start).toBeLessThan(900)
-  expect(waiting).toBe(true)
-  expect(await refused).toBe('overloaded')
+  // The erase gives up after a second: on a slow machine that may be before the event is on its way.
+  await until('an event that is published while the erase waits', async () => {
+    let waiting = true
+    const begun = performance.now()
+    const refused = log
+      .erase({ offset: receipt!.offset })
+      .then(() => 'erased')
+      .catch((error: HubError) => error.code)
+      .finally(() => {
+        waiting = false
+      })
+    await log.append([draftOf('a')])
+    const published = waiting
+    expect(await refused).toBe('overloaded')
+    // Twenty tries that each hold up publishing for the time a commit waits for a lock take 100 s.
+    expect(performance.now() - begun).toBeLessThan(15_000)
+    return published
+  })
   expect(occurrences(directory.path, 'secret-text')).toBeGreaterThan(0)
   outside.run('COMMIT')
   outside.close()
@@ -106,7 +119,7 @@ test('another program that holds the write lock refuses a commit, which leaves t
   await log.append([draftOf('a')])
   const outside = new Database(join(directory.path, 'events.db'))
   // The writer may still be busy with what it does after a commit.
-  outside.run('PRAGMA busy_timeout = 5000')
+  outside.run('PRAGMA busy_timeout = 30000')
   outside.run('BEGIN IMMEDIATE')
   const refused = await log.append([draftOf('b')]).then(String, (error: HubError) => error.code)
   outside.run('ROLLBACK')
@@ -114,9 +127,9 @@ test('another program that holds the write lock refuses a commit, which leaves t
   expect([refused, log.head, warnings.length]).toEqual(['overloaded', 1, 1])
   expect((await log.append([draftOf('b')]))[0]!.offset).toBe(2)
   await log.close()
-}, 20_000)
+}, 120_000)
 
-test('a page that went bad under a running log fails it at the read that meets it', async () => {
+test('pages that went bad under a running log are lost to its readers, and it goes on', async () => {
   using directory = tempDir()
   const path = join(directory.path, 'events.db')
   const log = await openLog(logOptions({ directory: directory.path }))
@@ -133,11 +146,13 @@ test('a page that went bad under a running log fails it at the read that meets i
   writeSync(file, Buffer.alloc(size - from, 0xff), 0, size - from, from)
   closeSync(file)
   const code = (promise: Promise<unknown>) => promise.then(String).catch((error: HubError) => error.code)
-  expect(await code(log.at(5_001))).toBe('log-failed')
-  expect(failures).toEqual(['log-failed'])
-  expect(await code(log.append([draftOf('a')]))).toBe('log-failed')
-  expect(await code(log.read(0, everything, roomy))).toBe('log-failed')
-  expect(failures).toEqual(['log-failed'])
+  expect(await code(log.at(5_001))).toBe('log-corrupt')
+  expect(failures).toEqual([])
+  const lost = await log.read(1_000, everything, roomy)
+  expect([lost.events, lost.position, lost.horizon.offset]).toEqual([[], 10_000, 10_000])
+  expect((await log.append([draftOf('a')]))[0]!.offset).toBe(10_001)
+  expect((await log.read(10_000, everything, roomy)).events.map(({ offset }) => offset)).toEqual([10_001])
+  expect(failures).toEqual([])
   await log.close().catch(() => {})
 })
 
@@ -166,7 +181,7 @@ test('an I/O error fails the log once, and everything that waits and comes after
   const log = await openLog(logOptions({ directory: directory.path }))
   expect(log.head).toBeGreaterThanOrEqual(acknowledged)
   await log.close()
-}, 30_000)
+}, 120_000)
 
 test.skipIf(!canMount())(
   'a full disk refuses what does not fit, keeps what was stored, and takes more when there is room',

@@ -29,5 +29,5 @@ test('a full disk that refuses commit after commit is a line in ten seconds, wit
   clock.pass(1)
   await refuse('disk-full')
   await refuse('disk-full')
-  expect(lines).toEqual(['It is disk-full. (And 20 more commits since the last line.)'])
+  expect(lines).toEqual(['It is disk-full. (And 20 times more since the last line.)'])
 })
