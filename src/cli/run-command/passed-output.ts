@@ -7,13 +7,14 @@ export interface Outlet {
   close(): void
 }
 
-/** What a command left behind may hold its output open for good; this long without a word is the end. */
-const QUIET_MS = 500
-/** And so is this, with words: waited for, in all, after the command's end. */
-const LONGEST_WAIT_MS = 2000
+const LOOK_EVERY_MS = 50
+/** A command left behind may hold its output open for good; this many looks without a word (half a second) are the end. */
+const QUIET_LOOKS = 10
+/** And so are these (2 s), with words: in all, after the command's end. */
+const MOST_LOOKS = 40
+const LONG_MS = 2000
 /** The command's own last words fit into a pipe (64 KiB; the kernel makes none above 1 MiB unasked): more is another's. */
 const MOST_LEFT_BYTES = 1024 * 1024
-const LOOK_EVERY_MS = 50
 
 /** One output of a command on its way to ours. */
 export class PassedOutput {
@@ -25,7 +26,6 @@ export class PassedOutput {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>
   #ended = false
   #writing = false
-  #lastAt = performance.now()
   #bytes = 0
 
   constructor({ bytes, close }: Outlet, pass: (bytes: Uint8Array) => Promise<void>, look: (bytes: Uint8Array) => void) {
@@ -44,18 +44,20 @@ export class PassedOutput {
   async ended(): Promise<void> {
     const from = performance.now()
     const most = this.#bytes + MOST_LEFT_BYTES
-    // Without the time in which our own reader did not take what there was.
-    let waitedMs = 0
-    this.#lastAt = from
+    // Looks, not time: where this process stood still, nobody looked. Without those at which our own reader was slow.
+    let looks = 0
+    let quietLooks = 0
     while (!this.#ended) {
-      const before = performance.now()
-      const long = before - from > LONGEST_WAIT_MS
       this.left = this.#writing
-        ? long && this.#bytes > most
-        : waitedMs > LONGEST_WAIT_MS || before - this.#lastAt > QUIET_MS
+        ? performance.now() - from > LONG_MS && this.#bytes > most
+        : looks > MOST_LOOKS || quietLooks > QUIET_LOOKS
       if (this.left) break
+      const before = this.#bytes
       await Promise.race([this.#done, delay(LOOK_EVERY_MS)])
-      if (!this.#writing) waitedMs += performance.now() - before
+      if (this.#bytes > before) quietLooks = 0
+      if (this.#writing) continue
+      looks++
+      if (this.#bytes === before) quietLooks++
     }
     if (this.left) await this.#reader.cancel()
     await this.#done
@@ -77,7 +79,6 @@ export class PassedOutput {
         throw error
       } finally {
         this.#writing = false
-        this.#lastAt = performance.now()
       }
     }
   }

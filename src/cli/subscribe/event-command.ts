@@ -30,30 +30,32 @@ export interface Occasion {
  * @throws what the system says when it starts no process
  */
 export async function runForEvent(command: string, { json, gap }: Occasion, io: Io): Promise<ChildEnd | 'interrupted'> {
-  const child = Bun.spawn(shellLine(command, io.env), {
-    cwd: io.cwd,
-    env: environment(json, gap, io.env),
-    stdin: new TextEncoder().encode(`${oneLine(json)}\n`),
-    stdout: 'inherit',
-    stderr: 'inherit',
-    detached: process.platform !== 'win32',
-    windowsVerbatimArguments: true,
-  })
-  const group = new ProcessGroup(child)
+  let group: ProcessGroup | undefined
   let interrupted: NodeJS.Signals | undefined
   let killAt = Number.POSITIVE_INFINITY
   const kill = () => {
     killAt = Math.min(killAt, performance.now())
-    group.signal('SIGKILL')
+    group?.signal('SIGKILL')
   }
   let killing: ReturnType<typeof setTimeout> | undefined
+  // Before the command starts: it may run, and a signal come, before the next line here does. It is heard after the start.
   const off = io.onSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], (signal) => {
     if (interrupted) return kill()
     interrupted = signal
-    group.signal(signal)
+    group?.signal(signal)
     killing = setTimeout(kill, GRACE_MS)
   })
   try {
+    const child = Bun.spawn(shellLine(command, io.env), {
+      cwd: io.cwd,
+      env: environment(json, gap, io.env),
+      stdin: new TextEncoder().encode(`${oneLine(json)}\n`),
+      stdout: 'inherit',
+      stderr: 'inherit',
+      detached: process.platform !== 'win32',
+      windowsVerbatimArguments: true,
+    })
+    group = new ProcessGroup(child)
     const end = await childEnd(child)
     if (interrupted === undefined) return end
     while (group.isRunning && performance.now() < killAt + KILLED_MS) await delay(LOOK_EVERY_MS)
