@@ -13,6 +13,8 @@ export interface McpLimits extends OutboxLimits {
   sessionsPerPrincipal: number
   /** A session nobody uses is forgotten after this; its client is told by 404 and begins again. */
   sessionIdleMs: number
+  /** How long an answer may take and still be one JSON document: `JSON_WITHIN_MS` unless this says otherwise. */
+  jsonWithinMs?: number
 }
 
 /** What every era of the protocol works with. */

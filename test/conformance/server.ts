@@ -1,4 +1,5 @@
 import type { Mcp } from '../../src/mcp/mcp.ts'
+import { JSON_WITHIN_MS } from '../../src/mcp/outboxes.ts'
 import { servedHub } from '../support/served-hub.ts'
 import { fixtureCatalogue } from './fixtures/catalogue.ts'
 
@@ -9,7 +10,10 @@ import { fixtureCatalogue } from './fixtures/catalogue.ts'
  */
 
 let mcp: Mcp | undefined
-const served = await servedHub({ catalogue: fixtureCatalogue((changed) => mcp?.announce(changed)) })
+const served = await servedHub({
+  catalogue: fixtureCatalogue((changed) => mcp?.announce(changed)),
+  mcpLimits: { jsonWithinMs: JSON_WITHIN_MS },
+})
 mcp = served.mcp
 await Bun.write(Bun.stdout, `${served.url}/mcp\n`)
 

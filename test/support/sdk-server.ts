@@ -38,6 +38,8 @@ export class SdkServer {
   readonly url: string
   /** What was asked, in order: `POST 2025-11-25 tools/call`. */
   readonly requests: { method: string; headers: Headers; body: string }[] = []
+  /** Of the GETs whose streams are open, or were: what is sent to the session comes there. */
+  readonly streams: Headers[] = []
   /** Answers instead of the SDKs while it gives something. */
   intercept: (request: Request, body: string) => Response | undefined | Promise<Response | undefined> = () => undefined
   readonly sessions = new Map<string, OpenSession>()
@@ -102,7 +104,11 @@ export class SdkServer {
     const parsedBody = body === '' ? undefined : JSON.parse(body)
     if (!(await isLegacyRequest(request, parsedBody))) return await this.#modern!.fetch(request, { parsedBody })
     const known = this.sessions.get(request.headers.get('mcp-session-id') ?? '')
-    if (known) return started(await known.transport.handleRequest(request, { parsedBody }))
+    if (known) {
+      const response = await known.transport.handleRequest(request, { parsedBody })
+      if (request.method === 'GET' && response.ok) this.streams.push(request.headers)
+      return started(response)
+    }
     const unknown = request.headers.has('mcp-session-id')
     const error = { code: unknown ? -32001 : -32000, message: unknown ? 'Session not found' : 'No session' }
     if (parsedBody?.method !== 'initialize') {

@@ -57,6 +57,8 @@ export const testMcpLimits: McpLimits = {
   sessions: 4096,
   sessionsPerPrincipal: 256,
   sessionIdleMs: 3_600_000,
+  // Longer than any test: what is a document stays one, also where the machine stands still in the middle of it.
+  jsonWithinMs: 60_000,
 }
 
 /** The whole app over a log of its own, on a real socket of its own. */
@@ -117,9 +119,10 @@ export async function servedHub({
     errors: { profile: eventsProfile },
     places: hubLimits,
   })
-  const mcp = new Mcp({ hub, catalogue, events, clock, limits: { ...testMcpLimits, ...mcpLimits }, report })
+  const allMcpLimits = { ...testMcpLimits, ...mcpLimits }
+  const mcp = new Mcp({ hub, catalogue, events, clock, limits: allMcpLimits, report })
   const noOutlets = new ScriptedOutlets()
-  const newApp = ({ tls = false } = {}) =>
+  const newApp = ({ tls = false, ...own }: Partial<AppOptions> = {}) =>
     createApp({
       tls,
       hub,
@@ -156,6 +159,7 @@ export async function servedHub({
       report,
       version,
       ...options,
+      ...own,
     })
   const app = newApp()
   app.listen({ port: 0, hostname: '127.0.0.1' })
@@ -165,8 +169,10 @@ export async function servedHub({
     hub,
     log,
     limits: hubLimits,
+    /** What MCP goes by, read whenever it counts. */
+    mcpLimits: allMcpLimits,
     app,
-    /** Another one over the same hub, for another address. */
+    /** Another one over the same hub, for another address, and with other options if it says so. */
     newApp,
     mcp,
     access,

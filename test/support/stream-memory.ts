@@ -10,6 +10,8 @@ export interface StreamMemoryOptions {
   first: string
 }
 
+const SETTLED_KIB = 256
+
 /** KiB of RSS of a server in a process of its own, by how many streams of 2026-07-28 are open. */
 export interface StreamMemory {
   /** For each stream of the second wave: code is compiled and pools are filled by the first. */
@@ -28,11 +30,21 @@ export async function streamMemory({ streams, method, params, first }: StreamMem
     const lines = child.stdout.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]()
     const line = async (): Promise<string> => String((await lines.next()).value).trim()
     const port = Number(await line())
-    const measure = async (): Promise<{ kib: number; connections: number }> => {
+    const look = async (): Promise<{ kib: number; connections: number }> => {
       child.stdin.write('\n')
       child.stdin.flush()
       const [rss, connections] = (await line()).split(' ').map(Number)
       return { kib: rss! / 1024, connections: connections! }
+    }
+    /** What is free is given back to the system some time later: until that was all. */
+    const measure = async (): Promise<{ kib: number; connections: number }> => {
+      let seen = await look()
+      for (let again = 0; again < 20; again++) {
+        const before = seen.kib
+        seen = await look()
+        if (seen.kib > before - SETTLED_KIB) break
+      }
+      return seen
     }
     const wave = async (): Promise<Socket[]> => {
       let begun = 0
@@ -41,12 +53,12 @@ export async function streamMemory({ streams, method, params, first }: StreamMem
         const request = statelessRequest(method, params(index))
         sockets.push(await opened(port, request, first, () => begun++))
       }
-      await until('all to have begun', () => begun === streams)
+      await until('all to have begun', () => begun === streams, 60_000)
       return sockets
     }
     const leave = async (sockets: Socket[]): Promise<void> => {
       for (const socket of sockets) socket.terminate()
-      await until('all to be gone', async () => (await measure()).connections === 0)
+      await until('all to be gone', async () => (await look()).connections === 0, 60_000)
     }
     await leave(await wave())
     const before = await measure()

@@ -4,11 +4,11 @@ import {
   type Experimental_MCPEventStore as MCPEventStore,
   type Experimental_MCPEventSubscription as MCPEventSubscription,
 } from '@ai-sdk/mcp'
-import { JSON_WITHIN_MS } from '../../../src/mcp/outboxes.ts'
 import { bearer, keySettings, testKey } from '../../support/access.ts'
 import { GRANTED, ScriptedDesk } from '../../support/scripted-desk.ts'
 import { registerSecret } from '../../support/secrets.ts'
 import { type ServedHub, servedHub } from '../../support/served-hub.ts'
+import { until } from '../../support/until.ts'
 
 let served: ServedHub
 afterEach(async () => {
@@ -37,7 +37,7 @@ test.each([
   async ({ discovery, version }) => {
     const desk = new ScriptedDesk()
     const reader = testKey('reader', { subscribe: ['orders/**'] })
-    served = await servedHub({ webhookOffer: desk, access: keySettings([reader]) })
+    served = await servedHub({ webhookOffer: desk, access: keySettings([reader]), mcpLimits: { jsonWithinMs: 100 } })
     const store = memoryStore()
     const client = await createMCPClient({
       transport: { type: 'http', url: `${served.url}/mcp`, headers: bearer(reader.text) },
@@ -51,9 +51,10 @@ test.each([
     ])
 
     const refreshBefore = Date.now() + 3_600_000
+    const listening = served.mcp.streams
     // A challenge may take longer than an answer that is one document.
     desk.subscribes = async () => {
-      await Bun.sleep(JSON_WITHIN_MS + 200)
+      await until('the answer to stream', () => served.mcp.streams > listening)
       return { ...GRANTED, refreshBefore }
     }
     const subscribed = await events.subscribe({

@@ -80,7 +80,16 @@ function connectSession(version: string): Connect {
 async function answerOf(response: Response): Promise<Message> {
   if (response.headers.get('content-type') !== 'text/event-stream') return response.json()
   const incoming = new Incoming(response, new AbortController())
-  return incoming.message('an answer', (message) => 'id' in message && !('method' in message))
+  return onlyAnswer(incoming, (message) => 'id' in message && !('method' in message))
+}
+
+/** @throws at once when the stream ends without it: a hub that stops, or a caller that hangs up, ends many waits */
+async function onlyAnswer(incoming: Incoming, is: (message: Message) => boolean): Promise<Message> {
+  const found = () => incoming.messages.find(is)
+  await until('an answer', () => found() || incoming.ended)
+  const answer = found()
+  if (!answer) throw new Error('The stream ended without an answer.')
+  return answer
 }
 
 function withCapabilities(beginning: ReturnType<typeof initializeMessage>, declares: boolean) {
@@ -101,10 +110,11 @@ const connect2024: Connect = async (fetch, { key, declares = false } = {}) => {
       body: JSON.stringify(body),
     })
   let next = 1000
-  const answerTo = (id: Id) => incoming.message(`the answer to ${id}`, (it) => it.id === id && !('method' in it))
   const send = async (message: { id: Id }): Promise<Message> => {
-    await post(message)
-    return answerTo(message.id)
+    const { status } = await post(message)
+    // Another hub may be there by now, which does not know the session.
+    if (status !== 202) throw new Error(`The message was answered ${status}.`)
+    return onlyAnswer(incoming, (it) => it.id === message.id && !('method' in it))
   }
   const { result } = await send(withCapabilities(initializeMessage('2024-11-05', 0), declares))
   await post({ jsonrpc: '2.0', method: 'notifications/initialized' })

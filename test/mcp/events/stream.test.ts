@@ -300,7 +300,8 @@ describe('events/stream', () => {
   })
 
   test('a reader that takes nothing is cut off, holds little meanwhile, and delays nobody', async () => {
-    await serve({ limits: { maxStallMs: 1000 }, mcpLimits: { maxStallMs: 1000 } })
+    const clock = new ManualClock()
+    await serve({ clock, limits: { maxStallMs: 1000 }, mcpLimits: { maxStallMs: 1000 } })
     const { body, headers } = statelessRequest('events/stream', topicEvents('orders/**'))
     const stalled = await StallingReader.stalled(served.port, '/mcp', {
       needle: '"truncated":false',
@@ -316,16 +317,21 @@ describe('events/stream', () => {
       await publish(...Array.from({ length: 10 }, () => 'x'.repeat(10_000)))
       sent += 10
       await until('the healthy one to have all', () => dataOf(healthy.messages()).length === sent)
+      // Only now: what a reader has not taken by then, it does not take.
+      await pass(clock, 100)
     }
     expect(healthy.ended()).toBe(false)
     stalled.hangUp()
   }, 60_000)
 
   test('29: an expired credential is told Forbidden by its stream, and the stream ends', async () => {
-    const brief = testKey('brief', { subscribe: ['orders/**'] }, Date.now() + 1500)
-    await serve({ access: keySettings([brief]) })
+    const clock = new ManualClock()
+    const brief = testKey('brief', { subscribe: ['orders/**'] }, clock.now() + 5000)
+    await serve({ access: keySettings([brief]), clock, now: () => clock.now() })
     const { stream } = await connect(served.fetch, { key: brief.text, declares: true })
     const one = await stream(topicEvents('orders/1'), 5)
+    await first(one, 1)
+    await pass(clock, 7000)
     await until('the end', () => one.ended())
     const [, terminated, result] = one.messages()
     expect(terminated!.params.error).toMatchObject({ code: -32024, message: 'Forbidden' })

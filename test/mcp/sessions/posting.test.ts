@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { ManualClock } from '../../support/manual-clock.ts'
 import { until } from '../../support/until.ts'
 import { BOTH, initializeMessage, type Message } from './session-client.ts'
 import { type SessionHub, sessionHub } from './session-hub.ts'
@@ -211,9 +212,11 @@ describe('an answer', () => {
 
   test('streams when its result takes longer than a second', async () => {
     const client = await served.begin()
+    served.mcpLimits.jsonWithinMs = 10
     const asked = client.stream(client.tool('hold', { name: 'late' }))
     const stream = await asked
     expect(stream.response.headers.get('content-type')).toBe('text/event-stream')
+    await until('it to wait', () => served.held.has('late'))
     served.held.get('late')!.release('late it is')
     await stream.end()
     expect(stream.messages.map(({ result }) => result.content[0].text)).toEqual(['late it is'])
@@ -284,9 +287,15 @@ describe('an answer', () => {
   })
 
   test('to an array that begins to stream has all that was ready, however much may wait for a reader', async () => {
+    const clock = new ManualClock()
+    await served.close()
+    served = await sessionHub({ clock, mcpLimits: { jsonWithinMs: 1000 } })
     const client = await served.begin({ version: '2025-03-26' })
     const large = Array.from({ length: 9 }, (_, id) => client.tool('big', { bytes: 100_000 }, { id }))
-    const stream = await client.stream([...large, client.tool('hold', { name: 'late' }, { id: 'late' })])
+    const asked = client.stream([...large, client.tool('hold', { name: 'late' }, { id: 'late' })])
+    await until('all but one to be ready', () => served.held.has('late') && served.sessions.calls === 1)
+    clock.pass(1000)
+    const stream = await asked
     await stream.message('the last that was ready', ({ id }) => id === 8)
     served.held.get('late')!.release()
     await stream.end()

@@ -139,15 +139,20 @@ describe('subscriptions/listen', () => {
   })
 
   test('ends with a last word when its credential does', async () => {
-    const expires = Date.now() + 1500
-    const brief = testKey('brief', { subscribe: ['**'] }, expires)
-    served = await statelessHub({ access: keySettings([brief]) })
+    const clock = new ManualClock()
+    const brief = testKey('brief', { subscribe: ['**'] }, clock.now() + 5000)
+    served = await statelessHub({ access: keySettings([brief]), clock, now: () => clock.now() })
     const stream = await served.listen([of('a')], { key: brief.text, id: 5 })
     await stream.acknowledged()
+    clock.pass(4999)
+    await publish('a')
+    await until('it to be told', () => stream.told.length === 1)
+    expect(stream.ended).toBe(false)
+    clock.pass(2000)
     await until('it to end', () => stream.ended)
-    expect(Date.now()).toBeGreaterThanOrEqual(expires)
-    expect(stream.messages.length).toBe(2)
-    expect(stream.messages[1]).toMatchObject({ id: 5, result: { resultType: 'complete' } })
+    expect(stream.told).toEqual([of('a')])
+    expect(stream.messages.length).toBe(3)
+    expect(stream.messages[2]).toMatchObject({ id: 5, result: { resultType: 'complete' } })
     expect(served.hub.connections).toBe(0)
   })
 

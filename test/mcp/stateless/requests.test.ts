@@ -3,6 +3,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { keySettings, testKey } from '../../support/access.ts'
 import { keyNamed } from '../../support/authority.ts'
 import { draftOf } from '../../support/draft.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 import { settled } from '../../support/settled.ts'
 import { INNER_WORDS } from '../../support/small-catalogue.ts'
 import { StallingReader } from '../../support/stalling-reader.ts'
@@ -160,9 +161,16 @@ describe('a request of 2026-07-28', () => {
 })
 
 describe('an answer of 2026-07-28 that takes longer than a second', () => {
+  /** That second. */
+  const mcpLimits = { jsonWithinMs: 10 }
+  beforeEach(() => {
+    Object.assign(served.mcpLimits, mcpLimits)
+  })
+
   /** A call that nothing is heard of, made by a client that reads what comes as it comes. */
   async function late(id: string, from = served): Promise<MessageStream> {
     const stream = await from.stream('tools/call', { name: 'wait', arguments: { name: id } }, { id })
+    await until('it to wait', () => from.begun.includes(id))
     expect(stream.response.status).toBe(200)
     expect(stream.response.headers.get('content-type')).toBe('text/event-stream')
     expect([stream.messages, stream.ended]).toEqual([[], false])
@@ -170,7 +178,7 @@ describe('an answer of 2026-07-28 that takes longer than a second', () => {
   }
 
   test('is a stream that is kept alive, and whose last message is the result', async () => {
-    const own = await statelessHub({ catalogue: undefined, mcpLimits: { heartbeatMs: 100 } })
+    const own = await statelessHub({ catalogue: undefined, mcpLimits: { ...mcpLimits, heartbeatMs: 100 } })
     const wait = { name: 'wait_for_event', arguments: { topics: ['late'], timeout_seconds: 30 } }
     const { body: bytes } = await own.ask('tools/call', wait, { id: 'mine' })
     let text = ''
@@ -197,10 +205,10 @@ describe('an answer of 2026-07-28 that takes longer than a second', () => {
 
   test('is aborted when its credential is revoked, and told so', async () => {
     const [alice, other] = [testKey('alice', { subscribe: ['a'] }), testKey('other', {})]
-    const own = await statelessHub({ access: keySettings([alice, other]) })
+    const own = await statelessHub({ access: keySettings([alice, other]), mcpLimits })
     const call = { name: 'wait', arguments: { name: 'a' } }
     const stream = await own.stream('tools/call', call, { id: 'mine', key: alice.text })
-    expect(own.begun).toEqual(['a'])
+    await until('it to wait', () => own.begun.length === 1)
     await own.reload(keySettings([other]))
     await until('it to be aborted', () => own.aborted.includes('a'))
     await until('the end', () => stream.ended)
@@ -211,9 +219,22 @@ describe('an answer of 2026-07-28 that takes longer than a second', () => {
   })
 
   test('is told when its credential ends', async () => {
-    const brief = testKey('brief', { subscribe: ['a'] }, Date.now() + 2500)
-    const own = await statelessHub({ access: keySettings([brief]) })
-    const stream = await own.stream('tools/call', { name: 'wait', arguments: { name: 'a' } }, { key: brief.text })
+    const clock = new ManualClock()
+    const brief = testKey('brief', { subscribe: ['a'] }, clock.now() + 10_000)
+    const own = await statelessHub({
+      access: keySettings([brief]),
+      clock,
+      now: () => clock.now(),
+      mcpLimits: { jsonWithinMs: 1000 },
+    })
+    const call = { name: 'wait', arguments: { name: 'a' } }
+    const asked = own.stream('tools/call', call, { key: brief.text })
+    await until('it to wait', () => own.begun.length === 1)
+    // It streams by then, and its credential has not ended.
+    clock.pass(9000)
+    const stream = await asked
+    expect(stream.ended).toBe(false)
+    clock.pass(2000)
     await until('the end', () => stream.ended)
     const message = 'The credential has expired; go on with a new one.'
     expect(stream.messages).toEqual([{ jsonrpc: '2.0', id: 1, error: { code: -32000, message } }])
@@ -224,9 +245,10 @@ describe('an answer of 2026-07-28 that takes longer than a second', () => {
   test('of a wait says where to go on when the grants of its key change', async () => {
     const before = testKey('alice', { subscribe: ['a'] })
     const after = { ...before, settings: keyNamed('alice', before.text, { subscribe: ['a', 'b'] }) }
-    const own = await statelessHub({ catalogue: undefined, access: keySettings([before]) })
+    const own = await statelessHub({ catalogue: undefined, access: keySettings([before]), mcpLimits })
     const call = { name: 'wait_for_event', arguments: { topics: ['a'], timeout_seconds: 30 } }
     const stream = await own.stream('tools/call', call, { key: before.text })
+    await until('it to wait', () => own.hub.connections === 1)
     await own.reload(keySettings([after]))
     await until('the end', () => stream.ended)
     const [answer, ...more] = stream.messages

@@ -4,6 +4,7 @@ import type { Exchange } from '../../exchange.ts'
 import { REFUSED, refusalResponse } from '../../json-rpc.ts'
 import type { Outbox } from '../../outbox.ts'
 import { JSON_WITHIN_MS, streamHeaders } from '../../outboxes.ts'
+import type { Parts } from '../../parts.ts'
 import { endedBy } from './in-flight.ts'
 import type { MessageStream } from './message-stream.ts'
 import type { Posted } from './posted.ts'
@@ -19,6 +20,7 @@ const TOO_MUCH = 'The call was made, but the results of this array come to more 
 
 export interface AnswerOptions {
   sessionId: string
+  parts: Pick<Parts, 'clock' | 'limits'>
   exchange: Exchange
   posted: Posted
   /** A stream of its own. */
@@ -33,7 +35,7 @@ export class Answer {
   readonly response: Promise<Response>
   readonly #options: AnswerOptions
   readonly #waiting: Set<RequestId>
-  readonly #timer: ReturnType<typeof setTimeout>
+  readonly #stopTimer: () => void
   #resolve!: (response: Response) => void
   #ready: { message: JSONRPCResponse; json: string }[] = []
   #readyBytes = 0
@@ -47,8 +49,8 @@ export class Answer {
     this.response = new Promise((resolve) => {
       this.#resolve = resolve
     })
-    this.#timer = setTimeout(() => this.#becomeStream(), JSON_WITHIN_MS)
-    this.#timer.unref()
+    const { clock, limits } = options.parts
+    this.#stopTimer = clock.every(limits.jsonWithinMs ?? JSON_WITHIN_MS, () => this.#becomeStream())
   }
 
   /** The connection it is written to, once it streams and while there is one. */
@@ -112,7 +114,7 @@ export class Answer {
   }
 
   #over(response: Response): void {
-    clearTimeout(this.#timer)
+    this.#stopTimer()
     this.#ready = []
     this.#resolve(response)
   }
@@ -129,7 +131,7 @@ export class Answer {
 
   #becomeStream(): MessageStream | undefined {
     if (this.#stream || this.#lost) return this.#stream
-    clearTimeout(this.#timer)
+    this.#stopTimer()
     const { exchange, sessionId } = this.#options
     if (exchange.request.signal.aborted) {
       this.#lost = true

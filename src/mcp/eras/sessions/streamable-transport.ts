@@ -65,7 +65,9 @@ export class StreamableTransport implements SessionTransport {
       for (const message of messages) this.#dispatch(message, exchange)
       return new Response(null, { status: 202 })
     }
-    const answer = new Answer({ sessionId: this.sessionId, exchange, posted, stream: () => this.#stream(exchange) })
+    const { sessionId } = this
+    const { parts } = this.#host
+    const answer = new Answer({ sessionId, parts, exchange, posted, stream: () => this.#stream(exchange) })
     for (const request of requests) this.#answers.add(request, answer)
     const carrier = new SessionCarrier(() => answer.outbox, exchange.request.signal)
     for (const message of messages) this.#dispatch(message, exchange, carrier)

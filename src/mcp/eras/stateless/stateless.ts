@@ -59,7 +59,7 @@ export class Stateless {
     if (id !== null && isListen(body)) return this.#listen(exchange, id)
     if (id !== null && isEventStream(body)) return this.#streamEvents(exchange)
     const answer = this.#ask(this.#calls, exchange, body)
-    const response = id === null ? await answer : await soon(answer)
+    const response = id === null ? await answer : await this.#soon(answer)
     if (response && !isStream(response)) return response
     return this.#streams.guard(exchange, response ?? answer, () => this.#giveUp(exchange.request))
   }
@@ -91,6 +91,18 @@ export class Stateless {
   /** Of a call without an answer; what it does is aborted. */
   #giveUp(request: Request): void {
     this.#asked.get(request)?.close().catch(this.#parts.plan.report)
+  }
+
+  /** `undefined`: it takes longer than a document may. */
+  async #soon(answer: Promise<Response>): Promise<Response | undefined> {
+    const { clock, limits } = this.#parts
+    const late = Promise.withResolvers<undefined>()
+    const stop = clock.every(limits.jsonWithinMs ?? JSON_WITHIN_MS, () => late.resolve(undefined))
+    try {
+      return await Promise.race([answer, late.promise])
+    } finally {
+      stop()
+    }
   }
 
   #handler(factory: (request: Request | undefined) => CatalogueServer): McpHttpHandler {
@@ -177,18 +189,4 @@ export class Stateless {
 
 function isEventStream(body: unknown): boolean {
   return typeof body === 'object' && body !== null && 'method' in body && body.method === STREAM_METHOD
-}
-
-/** `undefined`: it takes longer than a document may. */
-async function soon(answer: Promise<Response>): Promise<Response | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), JSON_WITHIN_MS)
-    timer.unref()
-  })
-  try {
-    return await Promise.race([answer, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }
