@@ -4,6 +4,7 @@ import { ClientAddresses } from '../../src/auth/address.ts'
 import { parseForwarded } from '../../src/auth/forwarded.ts'
 import { parseHost } from '../../src/auth/host.ts'
 import { forwardedFromElsewhere } from '../../src/auth/proxy.ts'
+import { cpuMs } from '../support/cpu-time.ts'
 
 const addresses = new ClientAddresses(['127.0.0.0/8', '::1', '10.1.0.0/16', '2001:db8:1::/48'])
 const of = (remote: string | undefined, headers: Record<string, string> = {}) =>
@@ -80,7 +81,7 @@ test('no header makes a parser fail, 10,000 of them', () => {
   )
 })
 
-test('a header of 16 KiB costs no more than its length', () => {
+test('a header of 16 KiB costs no more than its length', async () => {
   for (const text of [
     '"\\'.repeat(8_000),
     'for="'.repeat(3_000),
@@ -92,9 +93,10 @@ test('a header of 16 KiB costs no more than its length', () => {
     `a=b${' '.repeat(15_500)}"`,
     `a=b;${' \t'.repeat(7_700)};${' '.repeat(100)}x`,
   ]) {
-    const start = performance.now()
-    parseForwarded(text)
-    forwardedFromElsewhere(new Headers({ 'x-forwarded-for': text.trim() || 'x', via: text.trim() || 'x' }))
-    expect(performance.now() - start).toBeLessThan(100)
+    const parse = () => {
+      parseForwarded(text)
+      forwardedFromElsewhere(new Headers({ 'x-forwarded-for': text.trim() || 'x', via: text.trim() || 'x' }))
+    }
+    expect(await cpuMs(parse)).toBeLessThan(100)
   }
 })

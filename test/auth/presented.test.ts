@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { MAX_CREDENTIAL_LENGTH, type PresentedWhere, presentedBy } from '../../src/auth/presented.ts'
 import { HubError } from '../../src/core/errors.ts'
 import { refusalOf } from '../support/authority.ts'
+import { cpuMs } from '../support/cpu-time.ts'
 
 const everywhere: PresentedWhere = { ticket: true, key: true, cookie: 'session' }
 const nowhere: PresentedWhere = { ticket: false, key: false, cookie: undefined }
@@ -73,7 +74,7 @@ describe('refused, so that nobody has to guess which one counts:', () => {
   })
 })
 
-test('whatever the bytes of the headers and the query, the answer is a credential or a refusal, and soon', () => {
+test('whatever the bytes of the headers and the query, the answer is a credential or a refusal, and soon', async () => {
   const byte = fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code))
   const text = fc.oneof(
     fc.string({ unit: byte, maxLength: 60 }),
@@ -87,31 +88,28 @@ test('whatever the bytes of the headers and the query, the answer is a credentia
       .constantFrom('?ticket=', '?key=', '?%74icket=', '?ticket=a&ticket', '?a=b&key')
       .chain((start) => fc.string({ maxLength: 30 }).map((end) => start + end)),
   )
-  const started = performance.now()
-  fc.assert(
-    fc.property(text, text, query, (authorization, cookie, tail) => {
-      const get = (name: string): string | null => (name === 'authorization' ? authorization : cookie)
-      // Headers refuses some bytes before they get here; a server's parser may be laxer.
-      const request = { url: `http://localhost/events${tail}`, headers: { get } } as unknown as Request
-      try {
-        const { kind } = presentedBy(request, everywhere)
-        return ['none', 'bearer', 'ticket', 'cookie', 'key-parameter'].includes(kind)
-      } catch (error) {
-        return error instanceof HubError && error.code === 'credential-invalid'
-      }
-    }),
-    { numRuns: 10_000 },
-  )
-  expect(performance.now() - started).toBeLessThan(20_000)
+  const property = fc.property(text, text, query, (authorization, cookie, tail) => {
+    const get = (name: string): string | null => (name === 'authorization' ? authorization : cookie)
+    // Headers refuses some bytes before they get here; a server's parser may be laxer.
+    const request = { url: `http://localhost/events${tail}`, headers: { get } } as unknown as Request
+    try {
+      const { kind } = presentedBy(request, everywhere)
+      return ['none', 'bearer', 'ticket', 'cookie', 'key-parameter'].includes(kind)
+    } catch (error) {
+      return error instanceof HubError && error.code === 'credential-invalid'
+    }
+  })
+  expect(await cpuMs(() => fc.assert(property, { numRuns: 10_000 }))).toBeLessThan(20_000)
 })
 
-test('the longest header costs no more than its length', () => {
+test('the longest header costs no more than its length', async () => {
   const blanks = ' '.repeat(8_000)
   const request = {
     url: 'http://localhost/events',
     headers: { get: (name: string) => (name === 'cookie' ? ';='.repeat(8_000) : `Bearer${blanks}\u0000`) },
   } as unknown as Request
-  const started = performance.now()
-  for (let round = 0; round < 100; round++) expect(() => presentedBy(request, everywhere)).toThrow(HubError)
-  expect(performance.now() - started).toBeLessThan(2_000)
+  const hundred = () => {
+    for (let round = 0; round < 100; round++) expect(() => presentedBy(request, everywhere)).toThrow(HubError)
+  }
+  expect(await cpuMs(hundred)).toBeLessThan(2_000)
 })

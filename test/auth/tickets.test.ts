@@ -11,6 +11,7 @@ import { HubError } from '../../src/core/errors.ts'
 import { type GrantsDocument, grantsDocument, parseGrants } from '../../src/core/grants.ts'
 import { LOCAL, type Principal } from '../../src/core/principal.ts'
 import { authority, HMAC_SECRET, keyNamed, refusalOf, tokenSettings } from '../support/authority.ts'
+import { cpuMs } from '../support/cpu-time.ts'
 import { Issuer, signingKey } from '../support/issuer.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 
@@ -92,9 +93,10 @@ test('tickets for many nested wildcards do not keep the server from its other wo
     Array.from({ length: 64 }, (_, n) => '*/'.repeat(n % 20) + tail(n))
   const who = withKey({ subscribe: [...new Set(nested(() => '**'))] })
   const ticket = await ticketFrom(who, { topics: nested((n) => `a${n}/**`) })
-  const started = performance.now()
-  for (let round = 0; round < 20; round++) await use(who, ticket)
-  expect(performance.now() - started).toBeLessThan(1_000)
+  const twenty = async () => {
+    for (let round = 0; round < 20; round++) await use(who, ticket)
+  }
+  expect(await cpuMs(twenty)).toBeLessThan(1_000)
 })
 
 describe('a ticket is refused to', () => {

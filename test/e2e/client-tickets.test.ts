@@ -20,6 +20,8 @@ describe.skipIf(!chromium)('/client.js with tickets, in Chromium', () => {
   let proxy: FaultyProxy
   /** What the site's backend does with each request for a ticket, in order; the last one stays. */
   let answers: ((ticket: Record<string, string>) => Response)[] = []
+  /** Seconds that the next tickets live, whatever the page asks for. */
+  let ttl: number | undefined
   const give = (ticket: Record<string, string>) => Response.json(ticket)
   const site = Bun.serve({
     port: 0,
@@ -30,7 +32,11 @@ describe.skipIf(!chromium)('/client.js with tickets, in Chromium', () => {
       const answer = await fetch(`${server.url}/tickets`, {
         method: 'POST',
         headers: { authorization: `Bearer ${KEY}` },
-        body: JSON.stringify({ topics: ['count'], sub: searchParams.get('sub'), ttl: Number(searchParams.get('ttl')) }),
+        body: JSON.stringify({
+          topics: ['count'],
+          sub: searchParams.get('sub'),
+          ttl: ttl ?? Number(searchParams.get('ttl')),
+        }),
       })
       if (!answer.ok) throw new Error(await answer.text())
       const next = answers.length > 1 ? answers.shift()! : answers[0]!
@@ -56,10 +62,11 @@ describe.skipIf(!chromium)('/client.js with tickets, in Chromium', () => {
     proxy = new FaultyProxy(server.port, freePort())
     context = await browser.newContext()
     answers = [give]
+    ttl = undefined
   }
 
-  function open(sub: string, ttl: number, options: ClientPageOptions = {}): Promise<ClientPage> {
-    const tickets = `/ticket?sub=${sub}&ttl=${ttl}`
+  function open(sub: string, seconds: number, options: ClientPageOptions = {}): Promise<ClientPage> {
+    const tickets = `/ticket?sub=${sub}&ttl=${seconds}`
     return ClientPage.open(context, site.url.href, `${server.url}/client.js`, { url: proxy.url, tickets, ...options })
   }
 
@@ -76,22 +83,32 @@ describe.skipIf(!chromium)('/client.js with tickets, in Chromium', () => {
 
   test('one that is about to end is replaced: the page misses nothing and does not notice', async () => {
     await start()
-    const page = await open('alice', 2)
+    // It counts for much longer than the page is told: a page that was slow for a second would else notice its end.
+    answers = [({ ticket }) => Response.json({ ticket, expires: new Date(Date.now() + 6_000).toISOString() })]
+    const page = await open('alice', 600)
     await page.state('live')
     let published = 0
-    await until('three renewals', async () => {
-      published++
-      await publish(published, published)
-      return (await asked(page)) >= 4
-    })
+    await until(
+      'three renewals',
+      async () => {
+        published++
+        await publish(published, published)
+        return (await asked(page)) >= 4
+      },
+      60_000,
+    )
     expect(await page.received(published)).toEqual(numbers(published))
     expect(await page.states()).toEqual(['connecting', 'live'])
   })
 
   test('one whose end nobody told is replaced when the hub ends the stream', async () => {
     await start()
-    answers = [({ ticket }) => Response.json({ ticket })]
-    const page = await open('alice', 2)
+    const toldNoEnd = ({ ticket }: Record<string, string>) => {
+      ttl = 600
+      return Response.json({ ticket })
+    }
+    answers = [toldNoEnd]
+    const page = await open('alice', 8)
     await page.state('live')
     await publish(1, 3)
     await until('the end of the ticket', async () =>
@@ -106,11 +123,11 @@ describe.skipIf(!chromium)('/client.js with tickets, in Chromium', () => {
     await start()
     const forged = () => Response.json({ ticket: 'eyJhbGciOiJub25lIn0.e30.' })
     answers = [forged, give]
-    const page = await open('alice', 60)
+    const page = await open('alice', 600)
     await page.state('live')
     expect(await asked(page)).toBe(2)
     answers = [forged]
-    const refused = await open('alice', 60)
+    const refused = await open('alice', 600)
     await refused.state('refused')
     const { detail } = (await refused.told()).states.at(-1)!
     expect([detail.status, detail.code]).toEqual([401, 'credential-invalid'])
@@ -123,7 +140,7 @@ describe.skipIf(!chromium)('/client.js with tickets, in Chromium', () => {
     await start()
     const down = () => new Response('down', { status: 500 })
     answers = [down, down, give]
-    const page = await open('alice', 60)
+    const page = await open('alice', 600)
     await page.state('live')
     expect(await page.states()).toEqual(['connecting', 'reconnecting', 'reconnecting', 'live'])
     expect((await page.told()).states[1]?.detail.reason).toBe('ticket')
@@ -131,7 +148,7 @@ describe.skipIf(!chromium)('/client.js with tickets, in Chromium', () => {
 
   test('survives a restart of the hub, because tickets do', async () => {
     await start()
-    const page = await open('alice', 60)
+    const page = await open('alice', 600)
     await page.state('live')
     await publish(1, 3)
     await server.kill('SIGKILL')
@@ -144,8 +161,8 @@ describe.skipIf(!chromium)('/client.js with tickets, in Chromium', () => {
 
   test('two tabs of one user share a stream, a tab of another user never does', async () => {
     await start()
-    const alice = [await open('alice', 60), await open('alice', 60)]
-    const bob = await open('bob', 60)
+    const alice = [await open('alice', 600), await open('alice', 600)]
+    const bob = await open('bob', 600)
     for (const page of [...alice, bob]) await page.state('live')
     await until('two streams', () => proxy.streams === 2)
     await publish(1, 10)

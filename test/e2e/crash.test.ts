@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'bun:test'
+import { readdirSync, readFileSync } from 'node:fs'
 import { cp, rm } from 'node:fs/promises'
 import { Crash } from '../support/crash.ts'
 import { Executable } from '../support/executable.ts'
 import { historyOf } from '../support/history.ts'
 import { RawStream } from '../support/raw-stream.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { until } from '../support/until.ts'
 
 /** The bench asks for a hundred. */
 const ROUNDS = Number(process.env.CRASH_ROUNDS || 10)
@@ -58,6 +60,7 @@ describe('an older copy of the data directory is put back', () => {
       const old = await publish(server, 'old', 5)
       // Stopped so that database and write-ahead log are of one moment, as a snapshot of the disk is.
       process.kill(server.pid, 'SIGSTOP')
+      await until('it to stand still', () => threadStates(server.pid).every((state) => state === 'T'))
       await cp(server.dataDir, copy.path, { recursive: true })
       process.kill(server.pid, 'SIGCONT')
       const lost = await publish(server, 'lost', 5)
@@ -69,6 +72,14 @@ describe('an older copy of the data directory is put back', () => {
     }
   })
 })
+
+/** `T`: stopped by a signal, which reaches one thread after another. */
+function threadStates(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/task`).map((tid) => {
+    const stat = readFileSync(`/proc/${pid}/task/${tid}/stat`, 'latin1')
+    return stat.charAt(stat.lastIndexOf(')') + 2)
+  })
+}
 
 async function publish(server: Executable, name: string, count: number): Promise<string[]> {
   const cursors: string[] = []

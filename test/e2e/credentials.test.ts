@@ -164,9 +164,8 @@ describe('with a key from MCP_SSE_AUTH_KEY_FILE', () => {
   }
 
   test('the line that the start shows works as typed, and without the key says what to do', async () => {
-    const { output } = await start()
-    const line = /^ {2}try {4}(curl .+)$/m.exec(output)?.[1]
-    if (line === undefined) throw new Error(`No line to try in ${output}`)
+    const hub = await start()
+    const line = await until('a line to try', () => /^ {2}try {4}(curl .+)\n/m.exec(hub.output)?.[1])
     const stored = await typed(line, { MCP_SSE_KEY: key })
     expect(JSON.parse(stored.stdout)).toMatchObject({ topic: 'greetings', cursor: expect.any(String) })
     const refused = await typed(line)

@@ -128,6 +128,8 @@ test('revoked while it is the only credential, a reload prints another and nobod
   await revoke(container)
   container.signal('SIGHUP')
   await until('the reload', () => container.output.includes('reloaded: '))
+  // One on stderr, one on stdout.
+  await until('another key', () => container.keys.length > 1)
   expect(container.keys).toHaveLength(2)
   const other = registerSecret(container.keys[1]!, 'another key')
   expect(await container.whoami(other)).toMatchObject({ status: 200 })

@@ -35,7 +35,7 @@ const departures: ((index: number) => Promise<void>)[] = [
   async (index) => (await StallingReader.open(server.port, `/events/gone/${index}?since=earliest`)).hangUp('fin'),
   // In the middle of a replay.
   async () => {
-    const reader = await StallingReader.stalled(server.port, '/events/history?since=earliest')
+    const reader = await opened('/events/history?since=earliest', 'event: $open')
     reader.resume()
     reader.hangUp('rst')
   },
@@ -46,13 +46,13 @@ const departures: ((index: number) => Promise<void>)[] = [
 ]
 
 /** Asks again while the server is full of those before, whose going it has not noticed yet. */
-async function opened(path: string): Promise<StallingReader> {
-  let reader = await StallingReader.open(server.port, path)
+async function opened(path: string, stallAt = ''): Promise<StallingReader> {
+  let reader = await StallingReader.open(server.port, path, { stallAt })
   await until(`$open on ${path}`, async () => {
-    if (reader.text.includes('event: $open')) return true
+    if (reader.stalls || reader.text.includes('event: $open')) return true
     if (reader.text.includes('event: $closing')) {
       reader.hangUp('fin')
-      reader = await StallingReader.open(server.port, path)
+      reader = await StallingReader.open(server.port, path, { stallAt })
     }
     return false
   })
@@ -107,4 +107,4 @@ test('1,000 clients that come and go leave no subscription, no descriptor and no
   const refused = await (await Follower.open(`${server.url}/events`)).opened()
   expect(refused.control('$closing')).toMatchObject([{ reason: 'too-many-connections', reconnect: true }])
   for (const follower of held) follower.stop()
-})
+}, 400_000)

@@ -20,7 +20,7 @@ describe.skipIf(!chromium)('the page at /, in Chromium', () => {
     await server?.remove()
   })
 
-  /** The page, and everything that should not have happened on it so far. */
+  /** The page with the last events of the hub, and everything that should not have happened on it so far. */
   async function open(width = 1280, height = 800): Promise<{ page: Page; complaints: string[] }> {
     const page = await browser.newPage({ viewport: { width, height } })
     const complaints: string[] = []
@@ -33,8 +33,12 @@ describe.skipIf(!chromium)('the page at /, in Chromium', () => {
       const url = request.url()
       if (!url.startsWith(`${server.url}/`) && !url.startsWith('data:')) complaints.push(`it asked for ${url}`)
     })
+    const answer = await fetch(`${server.url}/events?format=json&last=50`)
+    const { events } = (await answer.json()) as { events: unknown[] }
     await page.goto(server.url)
     await state(page, 'Live')
+    // They come after that, and a frame later.
+    await until('the events there were', async () => (await rows(page)).length === events.length)
     return { page, complaints }
   }
 

@@ -53,11 +53,18 @@ describe.skipIf(!linux || !canReceive)('under a service manager', () => {
     return release
   }
 
-  /** How many signs of life come in `ms`. */
-  async function livesIn(socket: NotifySocket, ms: number): Promise<number> {
+  /** Signs of life that are under way still come; then there are none in the time of eight. */
+  async function expectNoLife(socket: NotifySocket): Promise<void> {
+    await until('the signs of life to end', async () => {
+      const before = socket.with('WATCHDOG').length
+      await Bun.sleep(4 * WATCHDOG_MS)
+      return socket.with('WATCHDOG').length === before
+    })
+  }
+
+  async function expectMoreLife(socket: NotifySocket, signs: number): Promise<void> {
     const before = socket.with('WATCHDOG').length
-    await Bun.sleep(ms)
-    return socket.with('WATCHDOG').length - before
+    await until('more signs of life', () => socket.with('WATCHDOG').length >= before + signs)
   }
 
   test.skipIf(!canTrace)('READY comes once the port answers, and says from which process', async () => {
@@ -97,25 +104,23 @@ describe.skipIf(!linux || !canReceive)('under a service manager', () => {
 
   test.skipIf(!canStop)('signs of life come regularly, and none while the writer of the log stands still', async () => {
     const { socket, server } = await managed({ WATCHDOG_USEC: String(WATCHDOG_MS * 1_000) })
-    await until('signs of life', () => socket.with('WATCHDOG')[4])
+    await until('signs of life', () => socket.with('WATCHDOG')[7])
     const times = socket.with('WATCHDOG').map(({ micros }) => micros / 1_000)
     const gaps = times.slice(1).map((time, index) => time - times[index]!)
-    expect(gaps.toSorted((a, b) => a - b)[gaps.length >> 1]!).toBeLessThan(WATCHDOG_MS)
+    // Half of it; a busy machine makes some of them longer, not all.
+    expect(Math.min(...gaps)).toBeLessThan(WATCHDOG_MS * 0.75)
     const [writer, reader] = workerThreads(server.pid)
     const release = await stopped(writer!)
-    // One may be on its way already.
-    await Bun.sleep(WATCHDOG_MS)
-    expect(await livesIn(socket, 4 * WATCHDOG_MS)).toBe(0)
+    await expectNoLife(socket)
     // The event loop goes on meanwhile.
     expect((await fetch(`${server.url}/livez`)).status).toBe(200)
-    expect(server.output).toContain('the writer of the event log did not answer')
+    await until('it to be said', () => server.output.includes('the writer of the event log did not answer'))
     await release()
-    const before = socket.with('WATCHDOG').length
-    await until('life again', () => socket.with('WATCHDOG').length > before + 1)
+    await expectMoreLife(socket, 2)
     // Which of the two it was: the other one holds up nothing.
     const releaseReader = await stopped(reader!)
-    await Bun.sleep(WATCHDOG_MS)
-    expect(await livesIn(socket, 4 * WATCHDOG_MS)).toBeGreaterThan(0)
+    // More than can be on their way from before.
+    await expectMoreLife(socket, 4)
     await releaseReader()
   })
 
@@ -123,11 +128,9 @@ describe.skipIf(!linux || !canReceive)('under a service manager', () => {
     const { socket, server } = await managed({ WATCHDOG_USEC: String(WATCHDOG_MS * 1_000) })
     await until('signs of life', () => socket.with('WATCHDOG')[1])
     const release = await stopped(server.pid)
-    await Bun.sleep(WATCHDOG_MS)
-    expect(await livesIn(socket, 4 * WATCHDOG_MS)).toBe(0)
+    await expectNoLife(socket)
     await release()
-    const before = socket.with('WATCHDOG').length
-    await until('life again', () => socket.with('WATCHDOG').length > before)
+    await expectMoreLife(socket, 1)
   })
 
   test('a log in memory is alive by itself', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { Executable } from '../support/executable.ts'
 import { Follower } from '../support/follower.ts'
-import { openSockets, residentBytes } from '../support/process.ts'
+import { residentBytes } from '../support/process.ts'
 import { StallingReader } from '../support/stalling-reader.ts'
 import { until } from '../support/until.ts'
 
@@ -10,7 +10,9 @@ const MIB = 1024 * 1024
 const MORE_THAN_A_SOCKET_HOLDS = 24 * MIB
 const STALL_MS = 3_000
 /** The stall, the sweep's second, the backstop, the seconds Bun's timeout takes (1.5-3.7 measured), a busy machine. */
-const FREED_WITHIN_MS = STALL_MS + 1_000 + 5_000 + 4_000 + 5_000
+const FREED_WITHIN_MS = STALL_MS + 1_000 + 5_000 + 4_000 + 20_000
+/** A probe takes a few ms, and a second if what waits for a stalled reader were waited for at all. */
+const NOT_DELAYED_MS = 500
 
 let server: Executable
 const followers: Follower[] = []
@@ -127,45 +129,55 @@ describe('healthy readers', () => {
 })
 
 describe('a reader that stops reading is cut off, frees its descriptor and delays nobody', () => {
-  async function start(more: Record<string, string> = {}): Promise<{ probe: Follower; sockets: number }> {
+  async function start(more: Record<string, string> = {}): Promise<Follower> {
     server = await Executable.serve({ MCP_SSE_STREAM_MAX_STALL: `${STALL_MS}ms`, ...more })
-    const probe = await follow('/events/probe')
-    // The probe's publisher keeps one connection alive.
-    await latency(probe, 3)
-    return { probe, sockets: openSockets(server.pid) }
+    return follow('/events/probe')
   }
 
+  /** How many of the readers the server has a descriptor for. */
+  const held = () => readers.filter((reader) => reader.isHeld()).length
+
   test('whether it was live or catching up', async () => {
-    const { probe, sockets } = await start()
+    const probe = await start()
     await publishMuch('old', MORE_THAN_A_SOCKET_HOLDS)
+    const opening = performance.now()
     const both = [await stalled('/events/new'), await stalled('/events/old?since=earliest')]
-    expect(openSockets(server.pid)).toBe(sockets + 2)
-    await publishMuch('new', MORE_THAN_A_SOCKET_HOLDS)
-    const read = both.map((reader) => reader.bytes)
-    const started = performance.now()
-    // What waits for the two is no business of the others: a few ms here, a second if they were waited for at all.
-    expect(await latency(probe, 21)).toBeLessThan(200)
-    await until('the first to be cut off', () => openSockets(server.pid) < sockets + 2, FREED_WITHIN_MS)
-    // Neither at once nor by the writing of a burst.
-    expect(performance.now() - started).toBeGreaterThan(STALL_MS - 1_000)
-    await until('both descriptors to be free', () => openSockets(server.pid) === sockets, FREED_WITHIN_MS)
-    // They took nothing all the while and never hung up.
-    expect(both.map((reader) => reader.bytes)).toEqual(read)
+    expect(held()).toBe(2)
+    let cutOffAt = 0
+    const watch = setInterval(() => {
+      if (cutOffAt === 0 && held() < 2) cutOffAt = performance.now()
+    }, 50)
+    try {
+      await publishMuch('new', MORE_THAN_A_SOCKET_HOLDS)
+      const read = both.map((reader) => reader.bytes)
+      // What waits for the two is no business of the others.
+      expect(await latency(probe, 21)).toBeLessThan(NOT_DELAYED_MS)
+      await until('the first to be cut off', () => cutOffAt > 0, FREED_WITHIN_MS)
+      // Neither at once nor by the writing of a burst.
+      expect(cutOffAt - opening).toBeGreaterThan(STALL_MS)
+      await until('both descriptors to be free', () => held() === 0, FREED_WITHIN_MS)
+      // They took nothing all the while and never hung up.
+      expect(both.map((reader) => reader.bytes)).toEqual(read)
+    } finally {
+      clearInterval(watch)
+    }
     expect(both.map((reader) => reader.closed)).toEqual([false, false])
     expect(probe.ended).toBe('no')
-    expect(await latency(probe, 3)).toBeLessThan(200)
+    expect(await latency(probe, 3)).toBeLessThan(NOT_DELAYED_MS)
   })
 
   test('when its stream was ended, however much of it the socket had taken', async () => {
-    const { probe, sockets } = await start({ MCP_SSE_STREAM_MAX_AGE: '4s', MCP_SSE_STREAM_RETRY: '1s' })
+    // The early ones have their sockets full before, on a busy machine too.
+    const probe = await start({ MCP_SSE_STREAM_MAX_AGE: '15s', MCP_SSE_STREAM_RETRY: '1s' })
     // Each has 240 KiB less in its socket than the one before: from more than fits down to nothing.
     const headers = 'connection: close\r\n'
     for (let count = 0; count < 30; count++) {
       await stalled('/events/noise', { headers })
       await publish('noise', count, 1, 240 * 1024)
     }
-    await until('every descriptor to be freed', () => openSockets(server.pid) <= sockets, FREED_WITHIN_MS + 4_400)
+    await until('every descriptor to be freed', () => held() === 0, FREED_WITHIN_MS + 16_500)
     expect(readers.filter((reader) => reader.closed)).toEqual([])
+    await probe.over()
     expect(probe.control('$closing')).toMatchObject([{ reason: 'max-age' }])
     // The early ones were stopped by their full sockets, the late ones by their age: both kinds were there.
     for (const reader of readers) reader.resume()

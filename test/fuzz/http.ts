@@ -3,6 +3,7 @@ import { signToken } from '../../src/auth/signed-token.ts'
 import { keySettings, testKey } from '../support/access.ts'
 import { HMAC_SECRET, tokenSettings } from '../support/authority.ts'
 import { type ServedHub, servedHub } from '../support/served-hub.ts'
+import { hangingOnce } from './hanging.ts'
 import { hostile, type Parts } from './hostile.ts'
 import { type McpSessions, mcpSessions } from './mcp-requests.ts'
 import type { FuzzReport } from './parser.ts'
@@ -22,25 +23,32 @@ const AT_ONCE = 8
 const EVENT = '{"topic":"orders/42","type":"order.paid","data":{"total":99},"id":"a"}'
 const CLOUD_EVENT = '{"specversion":"1.0","id":"A","source":"/shop","type":"order.paid","data":{"a":1}}'
 
-/** Bodies that stop coming are answered after this long, and sessions that nobody uses go. */
-const limits = {
-  bodyTimeoutMs: 150,
-  limits: { connections: PLACES, connectionsPerPrincipal: PLACES },
-  mcpLimits: { maxQueueBytes: 1024 * 1024, sessions: 100_000, sessionsPerPrincipal: 100_000, sessionIdleMs: 2000 },
+export interface TargetOptions {
+  /** After so long without use a session goes. */
+  sessionIdleMs?: number
 }
 
-export async function openTarget(): Promise<Target> {
-  const served = await servedHub(limits)
+/** Bodies that stop coming are answered after this long. */
+function limitsOf({ sessionIdleMs = 2000 }: TargetOptions) {
+  return {
+    bodyTimeoutMs: 150,
+    limits: { connections: PLACES, connectionsPerPrincipal: PLACES },
+    mcpLimits: { maxQueueBytes: 1024 * 1024, sessions: 100_000, sessionsPerPrincipal: 100_000, sessionIdleMs },
+  }
+}
+
+export async function openTarget(options: TargetOptions = {}): Promise<Target> {
+  const served = await servedHub(limitsOf(options))
   const host = `host: 127.0.0.1:${served.port}`
   const sessions = await mcpSessions(served, '')
   return { name: 'HTTP, open', served, sessions, samples: [...samplesWith(host, ''), ...sessions.requests(host)] }
 }
 
-export async function closedTarget(): Promise<Target> {
+export async function closedTarget(options: TargetOptions = {}): Promise<Target> {
   const key = testKey('everything', { publish: ['**'], subscribe: ['**'], admin: true })
   const publisher = testKey('publisher', { publish: ['**'] })
   const served = await servedHub({
-    ...limits,
+    ...limitsOf(options),
     access: keySettings([key, publisher], {
       tokens: tokenSettings({ cookie: 'session' }),
       trustedProxies: ['127.0.0.0/8'],
@@ -112,7 +120,7 @@ export async function fuzzHttp(target: Target, runs: number, seed = Date.now() &
   const { served, samples, sessions } = target
   const started = performance.now()
   const requests = fc.array(hostile(samples), { minLength: AT_ONCE, maxLength: AT_ONCE })
-  const property = fc.asyncProperty(requests, async (all) => {
+  const answered = hangingOnce(async (all: Parts[]) => {
     const statuses = await Promise.all(
       all.map((parts) => statusOfAnswer(served.port, requestBytes(sessions.named(parts)))),
     )
@@ -121,6 +129,10 @@ export async function fuzzHttp(target: Target, runs: number, seed = Date.now() &
     const [report] = served.reports.splice(0)
     if (report !== undefined) throw new Error(`A failure nobody foresaw: ${Bun.inspect(report).slice(0, 2000)}`)
   })
-  await fc.assert(property, { numRuns: Math.ceil(runs / AT_ONCE), seed, includeErrorInReport: true })
+  await fc.assert(fc.asyncProperty(requests, answered), {
+    numRuns: Math.ceil(runs / AT_ONCE),
+    seed,
+    includeErrorInReport: true,
+  })
   return { runs: Math.ceil(runs / AT_ONCE) * AT_ONCE, seconds: (performance.now() - started) / 1000, seed }
 }

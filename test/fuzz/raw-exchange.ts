@@ -1,8 +1,9 @@
 import type { Socket } from 'bun'
 import { expectSecret } from '../support/secrets.ts'
+import { Hanging } from './hanging.ts'
 import type { Parts } from './hostile.ts'
 
-const DEADLINE_MS = 10_000
+const DEADLINE_MS = 30_000
 const HEAD_END = Buffer.from('\r\n\r\n')
 
 /** Method, target, header lines, body: bytes on a socket, whatever they are. `content-length` is added where none is. */
@@ -17,13 +18,13 @@ export function requestBytes([method = '', target = '', headers = '', body = '']
 /**
  * Sends bytes on a connection of its own and ends it when the head of the answer is there.
  * @returns the status, or 0 for a connection that the server closes without a word
- * @throws Error when neither comes in 10 s: the server hangs
+ * @throws Hanging when neither comes in 30 s
  */
 export async function statusOfAnswer(port: number, bytes: Buffer): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   let answer = Buffer.alloc(0)
   let sent = 0
-  const timer = setTimeout(() => reject(new Error(`No answer in ${DEADLINE_MS} ms.`)), DEADLINE_MS)
+  const timer = setTimeout(() => reject(new Hanging(`No answer in ${DEADLINE_MS} ms.`)), DEADLINE_MS)
   // A mutation may carry the credential to where it is quoted back: in `$gap`, what was asked for as Last-Event-ID.
   const socket = await Bun.connect(
     expectSecret({

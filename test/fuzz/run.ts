@@ -56,7 +56,7 @@ if (failed === 0 && !only) {
     `# What up to ${runs.toLocaleString('en')} hostile inputs for each parser found: nothing
 
 Made by \`bun run fuzz\` with Bun ${Bun.version}. A parser fails when it throws anything but a coded refusal, answers with a
-500, quotes more than a sentence of what was sent (the SDK's own refusals: more than all of it), returns what cannot be, or takes more than half a second; over HTTP also
+500, quotes more than a sentence of what was sent (the SDK's own refusals: more than all of it), returns what cannot be, or takes more than half a second of the processor; over HTTP also
 when a connection gets neither an answer nor an end, and over MCP when a session, a stream, a place among the connections or
 memory is left behind. \`bun test test/fuzz\` does the same with 10,000 inputs each (2,000 where one takes many steps), and checks
 with inputs that grow to 64 KiB that no parser is worse than linear.

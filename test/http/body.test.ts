@@ -9,7 +9,11 @@ afterEach(() => served.close())
 
 /** A request written by hand, and everything that comes back until the server closes. */
 function rawRequest(...lines: string[]): { socket: Socket; answer: Promise<string>; text: () => string } {
-  const socket = connect(served.port, '127.0.0.1')
+  return rawRequestTo(served.port, ...lines)
+}
+
+function rawRequestTo(port: number, ...lines: string[]) {
+  const socket = connect(port, '127.0.0.1')
   let received = ''
   const answer = new Promise<string>((resolve, reject) => {
     socket.on('data', (bytes) => {
@@ -70,7 +74,8 @@ test('a declared length above the limit is refused before the body is sent', asy
 
 describe('room for bodies', () => {
   test('is given back when a body is done, whatever became of it', async () => {
-    served = await servedHub({ rooms: { bodies: 300_000 }, bodyTimeoutMs: 100 })
+    served = await servedHub({ rooms: { bodies: 300_000 } })
+    const impatient = served.newApp({ bodyTimeoutMs: 100 }).listen({ port: 0, hostname: '127.0.0.1' })
     for (let round = 0; round < 5; round++) {
       const good = await served.fetch('/events/a', { method: 'POST', body: 'x'.repeat(60_000) })
       expect(good.status).toBe(201)
@@ -78,8 +83,10 @@ describe('room for bodies', () => {
       expect(large.status).toBe(201)
       const bad = await served.fetch('/events/a?type=x', { method: 'POST', body: new Uint8Array(60_000).fill(0xff) })
       expect(bad.status).toBe(400)
-      expect(await rawRequest(`${head('Content-Length: 60000').join('\r\n')}abc`).answer).toContain(' 408 ')
+      const { answer } = rawRequestTo(impatient.server!.port!, `${head('Content-Length: 60000').join('\r\n')}abc`)
+      expect(await answer).toContain(' 408 ')
     }
+    await impatient.stop(true)
   })
 
   test('that is full makes the next publisher wait with Retry-After, and lets it in later', async () => {

@@ -31,6 +31,9 @@ async function list(query = ''): Promise<Connections> {
   return (await response.json()) as Connections
 }
 
+/** Of the tests before: who hangs up is gone when the server has seen it. */
+const nobodyLeft = () => until('nobody to be there', async () => (await list()).connections.length === 0)
+
 async function stream(query: string) {
   const abort = new AbortController()
   const response = await served.fetch(`/events${query}`, { headers: bearer(reader.text), signal: abort.signal })
@@ -58,13 +61,14 @@ test('who reads what, by which way, how far behind', async () => {
     queuedBytes: 0,
   })
   expect(open.text()).toContain(connections[0]!.id)
-  expect(Math.abs(Date.parse(connections[0]!.since) - Date.now())).toBeLessThan(10_000)
+  expect(Math.abs(Date.parse(connections[0]!.since) - Date.now())).toBeLessThan(60_000)
   expect(connections[0]!.behind).toBeLessThanOrEqual(1)
   open.abort.abort()
-  await until('it is gone', async () => (await list()).connections.length === 0)
+  await nobodyLeft()
 })
 
 test('one that is ended is told why, at once, and no other is', async () => {
+  await nobodyLeft()
   const [first, second] = [await stream('?topic=orders/1'), await stream('?topic=orders/2')]
   const victim = (await list()).connections.find(({ topics }) => topics[0] === 'orders/1')!
   const path = `/connections/${victim.id}`
@@ -79,6 +83,7 @@ test('one that is ended is told why, at once, and no other is', async () => {
 })
 
 test('one that is ended keeps its EventSource away for minutes, which knows nothing but retry', async () => {
+  await nobodyLeft()
   const open = await stream('?topic=orders/1')
   const [listed] = (await list()).connections
   await served.fetch(`/connections/${listed!.id}`, { method: 'DELETE', headers: bearer(admin.text) })
@@ -105,7 +110,7 @@ test.each([
 ])(
   'a stream of messages (%s) is listed as what it is, can be ended, and is counted and told of then',
   async (_, open) => {
-    await until('nobody is there', async () => (await list()).connections.length === 0)
+    await nobodyLeft()
     const abort = new AbortController()
     const closed = () => closedBy('cut-off')
     const before = closed()
@@ -144,6 +149,7 @@ function closedBy(reason: string): number {
 }
 
 test('the client’s address is there where limits count it', async () => {
+  await nobodyLeft()
   const from = { ...bearer(reader.text), 'x-forwarded-for': '203.0.113.9' }
   const abort = new AbortController()
   const response = await served.fetch('/events', { headers: from, signal: abort.signal })
@@ -181,6 +187,7 @@ test('of ten thousand only a page is looked at, oldest first, streams of message
 })
 
 test('come a page at a time', async () => {
+  await nobodyLeft()
   const open = await Promise.all(Array.from({ length: 5 }, (_, index) => stream(`?topic=orders/${index}`)))
   const seen: string[] = []
   let query = '?limit=2'
@@ -196,7 +203,7 @@ test('come a page at a time', async () => {
 })
 
 test('what the hub follows for itself is not listed and cannot be ended', async () => {
-  await until('nobody is there', async () => (await list()).connections.length === 0)
+  await nobodyLeft()
   const follower = served.hub.follow({ filter: parseFilter([], []), start: undefined })
   expect((await list()).connections).toEqual([])
   const path = `/connections/${follower.id}`

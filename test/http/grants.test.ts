@@ -28,7 +28,7 @@ let ticket: string
 beforeAll(async () => {
   served = await grantedHub({ webhooks: () => outlets })
   withAnonymous = await grantedHub({ anonymous: true, webhooks: () => outlets })
-  jwt = await signToken(HMAC_SECRET, { sub: 'alice', grants: ORDERS }, { now: Date.now(), ttlMs: 60_000 })
+  jwt = await signToken(HMAC_SECRET, { sub: 'alice', grants: ORDERS }, { now: Date.now(), ttlMs: 3_600_000 })
   ticket = (await issuedTicket(served, reader.text, { topics: ['orders/1'], sub: 'bob' })).ticket
 })
 afterAll(() => Promise.all([served.close(), withAnonymous.close()]))

@@ -33,13 +33,14 @@ test.each([
 const told = (follower: Follower) => follower.control('$open')[0]!.heartbeatMs
 
 test('a stream that begins with longer pauses than its server did is not cut off in one of them, and older ones keep theirs', async () => {
-  // Eight seconds, and with longer pauses thirty. Bun (1.4.5) cuts off sockets of four that are written to every second.
-  at = await servedHub({ limits: { heartbeatMs: 1000 }, idleTimeoutS: (heartbeatMs) => (heartbeatMs > 1000 ? 30 : 8) })
+  // Twelve seconds, and with longer pauses thirty. Bun (1.4.5) counts in fours: it cuts off sockets of four seconds that
+  // are written to every second, and those of eight when the machine stands still for three.
+  at = await servedHub({ limits: { heartbeatMs: 1000 }, idleTimeoutS: (heartbeatMs) => (heartbeatMs > 1000 ? 30 : 12) })
   const before = await follow()
   at.limits.heartbeatMs = 14_000
   const after = await follow()
   expect([told(before), told(after)]).toEqual([1000, 14_000])
-  await until('a heartbeat after the long pause, or the end', () => beats(after) > 0 || after.ended !== 'no', 18_000)
-  expect([beats(after), after.ended, before.ended]).toEqual([1, 'no', 'no'])
+  await until('a heartbeat after the long pause, or the end', () => beats(after) > 0 || after.ended !== 'no', 60_000)
+  expect([beats(after) > 0, after.ended, before.ended]).toEqual([true, 'no', 'no'])
   expect(beats(before)).toBeGreaterThan(3)
-}, 30_000)
+}, 120_000)

@@ -77,6 +77,7 @@ test('publishing, refusals, streams and calls of tools are in them; topics, prin
   const open = await numbers()
   expect(open.get('mcp_sse_connections{kind="ndjson"}')).toBe(1)
   await stream.body!.cancel()
+  await until('the stream to be gone', () => served.hub.connections === 0)
   const after = await numbers()
   const grew = (name: string) => grown(after, `mcp_sse_${name}`)
   expect(grew('events_published_total')).toBe(1)
@@ -95,30 +96,33 @@ test('the start of the process is the same each time, so that nobody takes it fo
   for (let count = 0; count < 20; count++) starts.add((await numbers()).get('process_start_time_seconds'))
   expect(starts.size).toBe(1)
   const [start] = [...starts]
-  expect(Math.abs(start! - (Date.now() / 1000 - process.uptime()))).toBeLessThan(1)
+  expect(Math.abs(start! - (Date.now() / 1000 - process.uptime()))).toBeLessThan(10)
 })
 
 test('how slowly a body arrives is no part of how long publishing takes', async () => {
   const name = 'mcp_sse_publish_duration_seconds'
   const before = await numbers()
   const bytes = new TextEncoder()
+  let sent = 0
   const body = new ReadableStream({
     async start(controller) {
       for (const piece of ['a', 'b', 'c']) {
         controller.enqueue(bytes.encode(piece))
         await Bun.sleep(100)
       }
+      sent = performance.now()
       controller.close()
     },
   })
   const began = performance.now()
   const answer = await served.fetch('/events/slow', { method: 'POST', headers: bearer(agent.text), body })
   expect(answer.status).toBe(201)
-  expect(performance.now() - began).toBeGreaterThan(200)
+  const answered = performance.now()
+  expect(sent - began).toBeGreaterThan(200)
   const after = await numbers()
   const grew = (part: string) => after.get(name + part)! - before.get(name + part)!
   expect(grew('_count')).toBe(1)
-  expect(grew('_sum')).toBeLessThan(0.2)
+  expect(grew('_sum')).toBeLessThan((answered - sent + 1) / 1000)
 })
 
 test('a wait that got what it waited for, or nothing in time, is done; its client has not gone', async () => {

@@ -11,7 +11,6 @@ import { StallingReader } from '../support/stalling-reader.ts'
 import { until } from '../support/until.ts'
 
 const MIB = 1024 * 1024
-const OVERLOADED_MS = 5_000
 
 const greedy = testKey('greedy', { publish: ['**'], subscribe: ['**'] })
 const other = testKey('other', { publish: ['**'], subscribe: ['**'] })
@@ -74,16 +73,12 @@ const ask = (credential: Record<string, string>): Promise<Response> =>
 
 /** Waits for a 503 to `request`, and gives its sentence. */
 async function refusal(request: () => Promise<Response>): Promise<string> {
-  const refused = await until(
-    'a refusal',
-    async () => {
-      const response = await request()
-      if (response.status === 503) return response
-      await response.body?.cancel()
-      return undefined
-    },
-    OVERLOADED_MS,
-  )
+  const refused = await until('a refusal', async () => {
+    const response = await request()
+    if (response.status === 503) return response
+    await response.body?.cancel()
+    return undefined
+  })
   expect(refused.headers.get('retry-after')).toBe('1')
   return (await expectProblem(refused, 503, 'overloaded')).detail
 }
@@ -91,9 +86,13 @@ async function refusal(request: () => Promise<Response>): Promise<string> {
 describe('a principal that withholds bodies', () => {
   test('holds a quarter of the room, others go on publishing, and it gets its share back in time', async () => {
     await serve({ rooms: { bodies: 400_000 }, bodyTimeoutMs: 1_000 })
-    for (let number = 0; number < 40; number++)
-      await withholdBody('/events/a', { credential: bearer(greedy.text), declared: 4_000, sent: 'x' })
-    expect(await refusal(() => publish(bearer(greedy.text), 4_000))).toContain('for this credential at once')
+    const withhold = () => withholdBody('/events/a', { credential: bearer(greedy.text), declared: 4_000, sent: 'x' })
+    // Again each time: on a busy machine the first of them may be given up before anybody has asked.
+    const publishBeside = async () => {
+      await Promise.all(Array.from({ length: 40 }, withhold))
+      return publish(bearer(greedy.text), 4_000)
+    }
+    expect(await refusal(publishBeside)).toContain('for this credential at once')
     expect((await publish(bearer(other.text), 4_000)).status).toBe(201)
     await until('its share to be given back', async () => (await publish(bearer(greedy.text), 4_000)).status === 201)
   })
@@ -143,7 +142,7 @@ describe('requests for tickets', () => {
       [{}, 401],
     ] as const) {
       const answer = await withholdBody('/tickets', { credential, declared: 65_536 })
-      await until('an answer', () => answer().startsWith(`HTTP/1.1 ${status} `), OVERLOADED_MS)
+      await until('an answer', () => answer().startsWith(`HTTP/1.1 ${status} `))
     }
   })
 })
@@ -163,6 +162,12 @@ describe('pages of history', () => {
     stalled.push(reader)
   }
   const page = (credential: Record<string, string>): Promise<Response> => served.fetch(HISTORY, { headers: credential })
+  /** Of an answer that nobody refers to any more, garbage collection may leave the rest on its socket. */
+  const takenWhole = async (credential: Record<string, string>): Promise<number> => {
+    const response = await page(credential)
+    await response.arrayBuffer()
+    return response.status
+  }
 
   test('have at most 2 MiB of events, and going on gives every one of them once', async () => {
     await serve()
@@ -193,18 +198,24 @@ describe('pages of history', () => {
     )
     await until('two pages to be held', () => answers.held > 2 * PAGE_BYTES && answers.held < 2 * PAGE_BYTES + MIB / 4)
     const topics = await served.fetch('/topics', { headers: bearer(other.text) })
-    expect([topics.status, (await page(bearer(other.text))).status]).toEqual([200, 200])
+    expect([topics.status, await takenWhole(bearer(other.text))]).toEqual([200, 200])
     for (const reader of stalled.splice(0)) reader.hangUp()
     await until('the room to be empty', () => answers.held === 0)
-    expect((await page(bearer(greedy.text))).status).toBe(200)
-  })
+    expect(await takenWhole(bearer(greedy.text))).toBe(200)
+  }, 120_000)
 
   test('that nobody reads are given up when their socket has taken nothing for the idle timeout', async () => {
-    await serve({ answerBytes: 16 * PAGE_BYTES + MIB, idleTimeoutS: () => 2 })
+    // Bun (1.4.5) counts in fours: one of less may end between a request and its answer.
+    await serve({ answerBytes: 16 * PAGE_BYTES + MIB, idleTimeoutS: () => 8 })
     await stock()
     for (let number = 0; number < 4; number++) await stall(HISTORY, bearer(greedy.text), 'HTTP/1.1 200')
-    await until('four pages to be held', () => answers.held > 4 * PAGE_BYTES)
     await until('the room to be empty', () => answers.held === 0)
+    // Nobody was given all of it: what the kernel had taken is there, and then the end.
+    for (const reader of stalled) {
+      reader.resume()
+      await until('the end', () => reader.closed)
+      expect(reader.bytes).toBeWithin(1, PAGE_BYTES)
+    }
   })
 
   test('of everyone who is local may fill the room, and it says that it is the room', async () => {

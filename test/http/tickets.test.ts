@@ -3,6 +3,7 @@ import { bearer, keySettings } from '../support/access.ts'
 import { Follower } from '../support/follower.ts'
 import { grantedHub, grantedKeys, reader } from '../support/granted-hub.ts'
 import { issuedTicket } from '../support/issued-ticket.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import { expectProblem } from '../support/problem.ts'
 import { expectSecret } from '../support/secrets.ts'
 import { type ServedHub, servedHub } from '../support/served-hub.ts'
@@ -13,14 +14,15 @@ beforeAll(async () => {
 })
 afterAll(() => served.close())
 
-const follow = (path: string, headers: Record<string, string> = {}) => Follower.open(served.url + path, { headers })
-
 describe('a ticket', () => {
   test('opens the url it comes with, as its sub, and its stream ends in words when it does', async () => {
-    const made = await issuedTicket(served, reader.text, { topics: ['orders/1'], sub: 'carol', ttl: '2s' })
-    expect(made.url).toBe(`${served.url}/events?ticket=${made.ticket}`)
-    const own = await follow(made.url.slice(served.url.length))
+    const clock = new ManualClock()
+    const at = await grantedHub({ clock, now: () => clock.now() })
+    const made = await issuedTicket(at, reader.text, { topics: ['orders/1'], sub: 'carol', ttl: '2s' })
+    expect(made.url).toBe(`${at.url}/events?ticket=${made.ticket}`)
+    const own = await Follower.open(made.url)
     expect(JSON.parse((await own.first('$open')).data)).toMatchObject({ principal: 'sub:carol', topics: ['orders/1'] })
+    clock.pass(2_001)
     await own.over()
     expect(own.messages.slice(-2).map(({ event, id }) => [event, id])).toEqual([
       ['$error', undefined],
@@ -28,7 +30,8 @@ describe('a ticket', () => {
     ])
     expect(JSON.parse(own.messages.at(-2)!.data)).toMatchObject({ code: 'credential-expired' })
     expect(JSON.parse(own.messages.at(-1)!.data)).toMatchObject({ reason: 'credential-expired', reconnect: false })
-    await expectProblem(await served.fetch(made.url.slice(served.url.length)), 401, 'credential-expired')
+    await expectProblem(await fetch(made.url), 401, 'credential-expired')
+    await at.close()
   })
 
   test('is for its own topics: another one with it is refused', async () => {

@@ -120,8 +120,9 @@ test('streams of before and after a renewal are ended by one stop', async () => 
 
 test('sixteen publishers that keep their connections notice nothing of renewals', async () => {
   // At each request half of those who are still at the old server move over: after a second nobody is left there.
-  const { port, renew } = bound(await serve(undefined, undefined, 1_500))
-  const publishers = new BusyPublishers(`https://127.0.0.1:${port}/events/busy`, 16)
+  const farewellMs = 1_500
+  const { port, renew } = bound(await serve(undefined, undefined, farewellMs))
+  const publishers = new BusyPublishers(`https://127.0.0.1:${port}/events/busy`, 16, farewellMs)
   const before = served.log.head
   await until('them to be busy', () => served.log.head > before + 100)
   for (const pair of [second, first, second]) {
@@ -149,9 +150,10 @@ test('an answer says that it is the last one on its connection from a renewal on
   expect(await ask(late)).toBe('close')
   const fresh = await connected(port)
   expect(await ask(fresh)).toBe('kept')
+  const closed = once(fresh, 'close')
   listeners!.farewell()
   expect(await ask(fresh)).toBe('close')
-  await once(fresh, 'close')
+  await closed
 })
 
 test('a stop in the middle of a renewal does not wait for it, and it says that nothing is shown', async () => {

@@ -25,7 +25,7 @@ beforeAll(() => {
   writeFileSync(join(out, 'notes.txt'), 'mine')
   const ended = release('--only', platformHere(), '--outdir', out, '--url', `${URL_OF_RELEASE}/`)
   expect(ended).toMatchObject({ exitCode: 0 })
-})
+}, 180_000)
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
 test('a release has the executable, the installer and their sums, and nothing of an earlier one', () => {
@@ -59,7 +59,7 @@ test('the executable that was installed from it serves in an empty directory', a
     for await (const text of hub.stdout.pipeThrough(new TextDecoderStream())) said += text
   })()
   try {
-    const address = await until('it listens', () => /127\.0\.0\.1:\d+/.exec(said)?.[0])
+    const address = await until('it listens', () => /127\.0\.0\.1:\d+(?=\D)/.exec(said)?.[0])
     const answer = await fetch(`http://${address}/events/a`, { method: 'POST', body: 'b' })
     expect(answer.status).toBe(201)
   } finally {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { HubError } from '../../src/core/errors.ts'
 import { PayloadRules } from '../../src/schemas/payload-rules.ts'
+import { cpuMs } from '../support/cpu-time.ts'
 
 type Schema = Record<string, unknown>
 
@@ -184,13 +185,11 @@ describe('what a publisher sends cannot hold up the hub', () => {
     expect(rule(JSON.parse(text))).toBeUndefined()
   })
 
-  test('80,000 objects are told apart without comparing each with each', () => {
+  test('80,000 objects are told apart without comparing each with each', async () => {
     const rule = ruleOf({ a: { uniqueItems: true } })
     const items = Array.from({ length: 80_000 }, (_, id) => ({ id }))
-    const begun = performance.now()
-    expect(rule({ a: items })).toBeUndefined()
     // Each with each takes minutes.
-    expect(performance.now() - begun).toBeLessThan(5000)
+    expect(await cpuMs(() => expect(rule({ a: items })).toBeUndefined())).toBeLessThan(5000)
   })
 
   test('a place with a long name is told of by what is above it, and a long name is cut', () => {

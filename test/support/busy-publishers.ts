@@ -17,9 +17,13 @@ const PAUSE_MS = 2
 export class BusyPublishers {
   readonly #child
 
-  /** @param url `https://127.0.0.1:3000/events/busy`; its certificate is not checked */
-  constructor(url: string, count: number) {
-    this.#child = Bun.spawn(['bun', import.meta.path, url, String(count)], { stdin: 'pipe', stdout: 'pipe' })
+  /**
+   * @param url `https://127.0.0.1:3000/events/busy`; its certificate is not checked
+   * @param farewellMs A connection that was quiet for so long may be closed by its server: a reset is no fault then, and not counted
+   */
+  constructor(url: string, count: number, farewellMs = Number.POSITIVE_INFINITY) {
+    const args = [url, String(count), String(farewellMs)]
+    this.#child = Bun.spawn(['bun', import.meta.path, ...args], { stdin: 'pipe', stdout: 'pipe' })
   }
 
   async stop(): Promise<Published> {
@@ -44,14 +48,19 @@ function publish(url: string, agent: Agent): Promise<keyof Published> {
 }
 
 if (import.meta.main) {
-  const [url = '', count = '1'] = process.argv.slice(2)
+  const [url = '', count = '1', farewellMs = 'Infinity'] = process.argv.slice(2)
   const published: Published = { taken: 0, refused: 0, nobody: 0, reset: 0 }
   let over = false
   const work = async (): Promise<void> => {
     const options = { keepAlive: true, maxSockets: 1 }
     const agent = url.startsWith('https:') ? new secure.Agent(options) : new plain.Agent(options)
+    let answered = performance.now()
     while (!over) {
       const became = await publish(url, agent)
+      const quietMs = performance.now() - answered
+      answered += quietMs
+      // This process stood still.
+      if (became === 'reset' && quietMs >= Number(farewellMs)) continue
       published[became]++
       if (became === 'refused' || became === 'nobody') return
       await Bun.sleep(PAUSE_MS)

@@ -20,6 +20,7 @@ export function startChromium(executablePath: string, more: readonly string[] = 
   return chromium.launch({
     executablePath,
     headless: true,
+    timeout: 90_000,
     // Root in a container has no sandbox; the rest keeps a browser that nobody watches from calling home.
     args: [
       '--no-sandbox',

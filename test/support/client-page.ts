@@ -2,6 +2,9 @@ import type { BrowserContext, Page } from 'playwright-core'
 import type { ConnectOptions, EventStream, HubEvent } from '../../src/page/client-module/client.d.ts'
 import { until } from './until.ts'
 
+/** A browser that others leave little of the machine to reconnects late: 1, 2, 4, … seconds pass between its tries. */
+const DEADLINE_MS = 60_000
+
 /** What a page was told, in order. */
 export interface Told {
   events: HubEvent[]
@@ -80,12 +83,12 @@ export class ClientPage {
     return (await this.told()).states.map(({ name }) => name)
   }
 
-  async state(wanted: string, deadlineMs?: number): Promise<void> {
+  async state(wanted: string, deadlineMs = DEADLINE_MS): Promise<void> {
     await until(`the state ${wanted}`, async () => (await this.states()).at(-1) === wanted, deadlineMs)
   }
 
   /** All data it was handed, once there are `count`. */
-  async received(count: number, deadlineMs?: number): Promise<unknown[]> {
+  async received(count: number, deadlineMs = DEADLINE_MS): Promise<unknown[]> {
     await until(`${count} events`, async () => (await this.told()).events.length >= count, deadlineMs)
     return this.data()
   }

@@ -8,6 +8,9 @@ import { inspectStream, registerSecretsOf } from './secrets.ts'
 import { until } from './until.ts'
 
 const ROOT = resolve(import.meta.dir, '../..')
+/** A start takes some 100 ms; this is for a machine that does much else. */
+const READY_MS = 60_000
+const WRITTEN_MS = 10_000
 
 /** The built executable: `MCP_SSE_BIN`, else `dist/mcp-sse`. */
 export function executablePath(): string {
@@ -28,6 +31,8 @@ export class Executable {
   /** Everything the process wrote, across restarts. */
   output = ''
   #process: Subprocess | undefined
+  /** Settles when the running process, or the last one, has closed what it writes to. */
+  #written: Promise<unknown> = Promise.resolve()
   readonly #dir: string
   readonly #env: Record<string, string>
   readonly #through: readonly string[]
@@ -89,18 +94,22 @@ export class Executable {
       stderr: 'pipe',
     })
     this.#process = child
-    const written = Promise.all([this.#collect(child.stdout), this.#collect(child.stderr)])
-    await until('the server to be ready', async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return true
-      const signal = AbortSignal.timeout(2_000)
-      return (await fetch(`${this.url}/readyz`, { signal, tls: { rejectUnauthorized: false } })).ok
-    }).catch(async (error) => {
+    this.#written = Promise.all([this.#collect(child.stdout), this.#collect(child.stderr)])
+    await until(
+      'the server to be ready',
+      async () => {
+        if (child.exitCode !== null || child.signalCode !== null) return true
+        const signal = AbortSignal.timeout(2_000)
+        return (await fetch(`${this.url}/readyz`, { signal, tls: { rejectUnauthorized: false } })).ok
+      },
+      READY_MS,
+    ).catch(async (error) => {
       await this.kill('SIGKILL')
       throw new Error(`The server was not ready in time. It wrote:\n${this.output}`, { cause: error })
     })
     if (child.exitCode !== null || child.signalCode !== null) {
       this.#process = undefined
-      await written
+      await this.#whole()
       throw new Error(`The server ended with ${child.exitCode ?? child.signalCode}. It wrote:\n${this.output}`)
     }
   }
@@ -110,21 +119,23 @@ export class Executable {
     this.#process?.kill(signal)
   }
 
-  /** The exit code, or the name of the signal that ended it, when the process is gone. */
+  /** The exit code, or the name of the signal that ended it, when the process is gone and `output` is whole. */
   async exited(): Promise<number | string | null> {
     const child = this.#process
     if (!child) return null
     await child.exited
+    await this.#whole()
     return child.exitCode ?? child.signalCode
   }
 
-  /** Resolves with the exit code (`null` after a signal) when the process is gone. */
+  /** Resolves with the exit code (`null` after a signal) when the process is gone and `output` is whole. */
   async kill(signal: StopSignal): Promise<number | null> {
     const child = this.#process
     if (!child) return null
     this.#process = undefined
     child.kill(signal)
     await child.exited
+    await this.#whole()
     return child.exitCode
   }
 
@@ -134,11 +145,18 @@ export class Executable {
     await rm(this.#dir, { recursive: true, force: true })
   }
 
+  /** The end of a process and the last of what it wrote come by different ways. */
+  async #whole(): Promise<void> {
+    // What runs on behind a `through` that was killed may hold the pipes open.
+    await Promise.race([this.#written, Bun.sleep(WRITTEN_MS)])
+  }
+
   async #collect(stream: ReadableStream<Uint8Array>): Promise<void> {
     const search = inspectStream('what the server wrote')
+    const decoder = new TextDecoder()
     for await (const chunk of stream) {
       search(chunk)
-      this.output += Buffer.from(chunk).toString()
+      this.output += decoder.decode(chunk, { stream: true })
     }
   }
 }

@@ -4,9 +4,8 @@ import { residentBytes } from './process.ts'
 
 export interface Health {
   probes: number
-  /** Milliseconds from publishing to the last of the readers having it: the middle one, and the slowest. */
+  /** Milliseconds from publishing to the last of the readers having it: the middle one. */
   median: number
-  slowest: number
   /** Bytes, the most that were resident. */
   resident: number
 }
@@ -48,7 +47,12 @@ export class HealthProbe {
       await Bun.sleep(50)
     }
     taken.sort((a, b) => a - b)
-    return { probes: taken.length, median: taken[taken.length >> 1] ?? 0, slowest: taken.at(-1) ?? 0, resident }
+    return { probes: taken.length, median: taken[taken.length >> 1] ?? 0, resident }
+  }
+
+  /** So many were published so far. */
+  get probes(): number {
+    return this.#number
   }
 
   /** Every reader has had every probe, once and in order, on the one stream it opened. */
@@ -69,7 +73,7 @@ export class HealthProbe {
     const answer = await fetch(`${this.#server.url}/events/probe`, { method: 'POST', body: text })
     if (!answer.ok) throw new Error(`A probe was refused with ${answer.status}: ${await answer.text()}`)
     while (this.#readers.some((reader) => reader.events.at(-1)?.data !== text)) {
-      if (performance.now() - started > 20_000) throw new Error('A probe did not reach every reader in 20 s.')
+      if (performance.now() - started > 60_000) throw new Error('A probe did not reach every reader in a minute.')
       await Bun.sleep(1)
     }
     return performance.now() - started

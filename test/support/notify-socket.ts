@@ -27,7 +27,7 @@ while True:
     notice['fields'] = dict(line.split('=', 1) for line in text.decode().split('\\n'))
     if url and 'READY' in notice['fields']:
         try:
-            notice['readyz'] = urllib.request.urlopen(url, timeout=5).status
+            notice['readyz'] = urllib.request.urlopen(url, timeout=20).status
         except urllib.error.HTTPError as error:
             notice['readyz'] = error.code
         except OSError:

@@ -9,7 +9,7 @@ const outcome = await outbound.post({
   rule,
   headers: {},
   body: '{}',
-  timeoutMs: 10_000,
+  timeoutMs: 60_000,
   readBytes: 0,
 })
 console.log(JSON.stringify({ ...outcome, body: undefined }))

@@ -46,7 +46,15 @@ export async function rawReceiver(serve: (socket: Socket) => void, certificate?:
 
 /** Answers each request (told apart by their `{}` at the end) with the same bytes. */
 export function answering(answer: string): (socket: Socket) => void {
-  return (socket) => socket.on('data', () => socket.write(answer))
+  return (socket) => {
+    let asked = ''
+    socket.on('data', (bytes) => {
+      asked += bytes.toString('latin1')
+      if (!asked.endsWith('\r\n\r\n{}')) return
+      asked = ''
+      socket.write(answer)
+    })
+  }
 }
 
 /** After the first bytes: `first`, and then `rest` as fast as it is taken, without end. */

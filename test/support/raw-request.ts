@@ -18,7 +18,15 @@ export async function rawRequest(port: number, head: readonly string[], body = '
     },
   })
   socket.write(`${[...head, 'connection: close'].join('\r\n')}\r\n\r\n${body}`)
-  await until(`an answer to ${head[0]}`, () => ended || /\r\n\r\n/.test(answer))
+  await until(`an answer to ${head[0]}`, () => ended || isWhole(answer))
   socket.terminate()
   return answer
+}
+
+function isWhole(answer: string): boolean {
+  const end = answer.indexOf('\r\n\r\n')
+  if (end < 0) return false
+  const length = /\r\ncontent-length: *(\d+)/i.exec(answer.slice(0, end))?.[1]
+  // Without one it ends with its connection.
+  return length !== undefined && answer.length >= end + 4 + Number(length)
 }

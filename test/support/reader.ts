@@ -6,7 +6,7 @@ import type { Subscription } from '../../src/core/subscription.ts'
 export async function takeUntil(
   subscription: Subscription,
   enough: (taken: readonly Delivery[]) => boolean,
-  { maxBytes = 1, quietMs = 5_000 }: { maxBytes?: number; quietMs?: number } = {},
+  { maxBytes = 1, quietMs = 20_000 }: { maxBytes?: number; quietMs?: number } = {},
 ): Promise<Delivery[]> {
   const taken: Delivery[] = []
   while (!enough(taken) && !subscription.finished) {

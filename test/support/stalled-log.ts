@@ -13,6 +13,7 @@ export class StalledLog {
   readonly child: Bun.Subprocess<'ignore', 'ignore', number>
   readonly #dir: string
   readonly #pipe: number
+  readonly #decoder = new TextDecoder()
 
   static async serve(env: Record<string, string>): Promise<StalledLog> {
     registerSecretsOf(env)
@@ -48,7 +49,7 @@ export class StalledLog {
       if (bytes === 0) break
       parts.push(part.subarray(0, bytes))
     }
-    const text = Buffer.concat(parts).toString()
+    const text = this.#decoder.decode(Buffer.concat(parts), { stream: true })
     inspect('the log of the server', text)
     return text
   }

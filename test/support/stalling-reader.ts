@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { Socket } from 'bun'
 import { until } from './until.ts'
 
@@ -46,6 +47,11 @@ export class StallingReader {
     return reader
   }
 
+  /** It has read what it stops at, or was told to stop. */
+  get stalls(): boolean {
+    return this.#stalled
+  }
+
   /** Opens a stream and stops reading once it has `needle`. */
   static async stalled(
     port: number,
@@ -59,6 +65,17 @@ export class StallingReader {
 
   private constructor(stallAt: string) {
     this.#stallAt = stallAt
+  }
+
+  /** Whether the process of the server has its end of the connection, over IPv4, still open (Linux). */
+  isHeld(): boolean {
+    const { localPort, remotePort } = this.#socket!
+    const ends = [remotePort, localPort].map((port) => `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`)
+    const line = readFileSync('/proc/net/tcp', 'latin1')
+      .split('\n')
+      .find((each) => each.includes(` ${ends.join(' ')} `))
+    // What the kernel alone still has, to send the rest, is no file of anybody.
+    return line !== undefined && line.trim().split(/\s+/)[9] !== '0'
   }
 
   stall(): void {

@@ -14,6 +14,8 @@ export type CrowdKind = 'healthy' | 'slow' | 'flaky'
 export interface CrowdCounts {
   taken: number[]
   attempts: number[]
+  /** Of all, those that are not answered yet. */
+  answering: number
 }
 
 /** Milliseconds since 1970, with fractions. */
@@ -40,6 +42,7 @@ if (import.meta.main) {
   const key = secret === undefined ? undefined : Buffer.from(secret.slice(6), 'base64')
   const clock = (): number => performance.timeOrigin + performance.now()
   let unsigned = 0
+  let answering = 0
 
   const isSigned = ({ headers }: Request, body: string): boolean => {
     if (!key) return true
@@ -66,7 +69,11 @@ if (import.meta.main) {
         if (!isSigned(request, body)) unsigned++
         book.attempts++
         if (kind === 'flaky' && Math.random() < 0.5) return new Response(null, { status: 500 })
-        if (kind === 'slow') await Bun.sleep(SLOW_MS)
+        if (kind === 'slow') {
+          answering++
+          await Bun.sleep(SLOW_MS)
+          answering--
+        }
         return take(data.data.n)
       },
     })
@@ -82,7 +89,8 @@ if (import.meta.main) {
     }
     if (verb === 'counts') {
       const taken = crowd.map(({ book }) => book.taken.size)
-      console.log(JSON.stringify({ taken, attempts: crowd.map(({ book }) => book.attempts) } satisfies CrowdCounts))
+      const attempts = crowd.map(({ book }) => book.attempts)
+      console.log(JSON.stringify({ taken, attempts, answering } satisfies CrowdCounts))
     }
     if (verb === 'report') {
       const taken = crowd.map(({ book }) => [...book.taken])

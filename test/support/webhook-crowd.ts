@@ -58,6 +58,18 @@ export class WebhookCrowd {
     return JSON.parse(await this.#ask('counts'))
   }
 
+  /** Resolves when nothing of what was sent to them is left to be read or answered. */
+  async quiet(): Promise<CrowdCounts> {
+    let before = ''
+    for (let still = 0; still < 5; ) {
+      const counts = await this.#ask('counts')
+      still = counts === before && JSON.parse(counts).answering === 0 ? still + 1 : 0
+      before = counts
+      await Bun.sleep(20)
+    }
+    return JSON.parse(before)
+  }
+
   async report(): Promise<CrowdReport> {
     return JSON.parse(await this.#ask('report'))
   }

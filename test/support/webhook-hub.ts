@@ -6,11 +6,11 @@ import { systemClock } from '../../src/daemon/clock.ts'
 import { chooser } from '../../src/mcp/events/choose.ts'
 import { OfferedTypes } from '../../src/mcp/events/offered-types.ts'
 import { openOutlets } from '../../src/storage/open.ts'
-import { HttpOutbound } from '../../src/webhooks/outbound/http-outbound.ts'
 import type { GrantedSubscription, SubscriptionRequest } from '../../src/webhooks/subscription-request.ts'
 import { Webhooks, type WebhooksOptions } from '../../src/webhooks/webhooks.ts'
 import { draftOf } from './draft.ts'
 import { openedHub, type Retention } from './hub.ts'
+import { PatientOutbound } from './patient-outbound.ts'
 import { secret } from './secrets.ts'
 
 export interface WebhookHubOptions extends Partial<Omit<WebhooksOptions, 'hub' | 'clock' | 'store'>> {
@@ -35,14 +35,26 @@ export async function webhookHub(options: WebhookHubOptions = {}) {
   const { clock = systemClock, directory, retention, eventTypes = [], storeOf = (store) => store, ...rest } = options
   const opened = await openedHub({ clock, directory, retention })
   const durability = directory === undefined ? 'memory' : 'full'
+  /** Events that are looked up for another attempt. */
+  let reading = 0
+  const at = opened.log.at.bind(opened.log)
+  opened.log.at = async (offset) => {
+    reading++
+    try {
+      return await at(offset)
+    } finally {
+      reading--
+    }
+  }
   const warnings: string[] = []
   const reports: unknown[] = []
   const store = await openOutlets({ durability, directory: directory ?? '', warn: (line) => void warnings.push(line) })
+  const outbound = new PatientOutbound()
   const webhooks = await Webhooks.open({
     hub: opened.hub,
     clock,
     store: storeOf(store),
-    outbound: new HttpOutbound(),
+    outbound,
     rule: { loopback: true, private: false },
     eventsOnly: new Set(),
     forwards: [],
@@ -62,6 +74,22 @@ export async function webhookHub(options: WebhookHubOptions = {}) {
     webhooks,
     warnings,
     reports,
+    /** POSTs that have not ended, notices and challenges too. */
+    get sending() {
+      return outbound.underWay
+    },
+    /**
+     * Resolves when nothing is sent and nothing is about to be: what there is waits for its time. For clocks that stand
+     * still: whoever moves one only then measures no slow machine.
+     */
+    async idle(): Promise<void> {
+      for (let turns = 0; turns < 5; turns++) {
+        await Bun.sleep(0)
+        if (outbound.underWay === 0 && reading === 0) continue
+        await Bun.sleep(1)
+        turns = -1
+      }
+    },
     async publish(topic: string, ...data: unknown[]) {
       return hub.publish(data.map((each) => draftOf(topic, JSON.stringify(each))))
     },
@@ -82,7 +110,7 @@ export async function webhookHub(options: WebhookHubOptions = {}) {
     },
     async close() {
       await hub.drain()
-      await webhooks.stop(2000)
+      await webhooks.stop(15_000)
       await opened.close()
     },
   }

@@ -38,7 +38,9 @@ export class WebhookReceiver {
   constructor({ answer, prove, port = 0 }: WebhookReceiverOptions = {}) {
     this.answer = answer ?? (() => new Response(null, { status: 204 }))
     this.prove = prove ?? (({ json }) => Response.json({ challenge: json.challenge }))
-    this.#server = Bun.serve({ port, hostname: '127.0.0.1', fetch: (request) => this.#take(request) })
+    // What is held up is held up by who asks for it: no connection ends because nothing went over it for a while.
+    const fetch = (request: Request) => this.#take(request)
+    this.#server = Bun.serve({ port, hostname: '127.0.0.1', idleTimeout: 0, fetch })
   }
 
   get port(): number {

@@ -2,11 +2,10 @@ import { expect, test } from 'bun:test'
 import { parseGrants } from '../../../src/core/grants.ts'
 import { bearer, keySettings, testKey } from '../../support/access.ts'
 import { answeringProxy } from '../../support/answering-proxy.ts'
-import { checkOf, doctor, troubles } from '../../support/doctor.ts'
-import { servedHub } from '../../support/served-hub.ts'
+import { checkOf, doctor, examinedHub, troubles } from '../../support/doctor.ts'
 
 test('an open hub behind a proxy is open to whoever reaches that, though the hub sees this machine only', async () => {
-  const hub = await servedHub()
+  const hub = await examinedHub()
   try {
     await using proxy = answeringProxy(hub.url, { server: 'nginx/1.22.1' })
     const { examined, exitCode } = await doctor(proxy.url)
@@ -28,7 +27,7 @@ test('an open hub behind a proxy is open to whoever reaches that, though the hub
 test('a hub that has a key and lets everyone publish is told of the setting that does so', async () => {
   const key = testKey('doctor', { publish: ['**'], subscribe: ['**'], admin: true })
   const anonymous = parseGrants({ publish: ['doctor/**'] })
-  const hub = await servedHub({ access: keySettings([key], { anonymous }) })
+  const hub = await examinedHub({ access: keySettings([key], { anonymous }) })
   try {
     await using proxy = answeringProxy(hub.url, { server: 'Caddy' })
     const { examined } = await doctor(proxy.url, { key: key.text })

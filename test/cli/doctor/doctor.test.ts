@@ -5,12 +5,12 @@ import { access } from '../../../src/cli/doctor/probes/access.ts'
 import { Way } from '../../../src/cli/doctor/way.ts'
 import { type TestKey, testKey } from '../../support/access.ts'
 import { runCommand, startCommand } from '../../support/command.ts'
-import { checkOf, doctor, troubles } from '../../support/doctor.ts'
+import { checkOf, doctor, examinedHub, troubles } from '../../support/doctor.ts'
 import { holdingProxy } from '../../support/holding-proxy.ts'
 import { freePort } from '../../support/port.ts'
 import { scriptedHub } from '../../support/scripted-hub.ts'
 import { secret } from '../../support/secrets.ts'
-import { type ServedHub, servedHub } from '../../support/served-hub.ts'
+import type { ServedHub } from '../../support/served-hub.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import { until } from '../../support/until.ts'
 
@@ -18,13 +18,13 @@ let key: TestKey
 let hub: ServedHub
 beforeAll(async () => {
   key = testKey('doctor', { publish: ['**'], subscribe: ['**'], admin: true })
-  hub = await servedHub({ access: { keys: [key.settings] } })
+  hub = await examinedHub({ access: { keys: [key.settings] } })
 })
 afterAll(() => hub?.close())
 
 test('a way that holds streams until their end is found by the first bytes that do not come', async () => {
   await using proxy = holdingProxy(hub.url, { hold: Number.POSITIVE_INFINITY })
-  const { examined, exitCode } = await doctor(proxy.url, { key: key.text })
+  const { examined, exitCode } = await doctor(proxy.url, { key: key.text, time: 'real' })
   expect(exitCode).toBe(1)
   expect(troubles(examined)).toMatchObject({ buffering: 'fail' })
   expect(checkOf(examined, 'buffering').saw).toContain('nor with 128 KiB more: something waits for the end')
@@ -35,35 +35,35 @@ test('a way that holds streams until their end is found by the first bytes that 
 
 test('a buffer that streams have to fill is found with its size', async () => {
   await using proxy = holdingProxy(hub.url, { hold: 40_000 })
-  const { examined } = await doctor(proxy.url, { key: key.text })
+  const { examined } = await doctor(proxy.url, { key: key.text, time: 'patient' })
   expect(checkOf(examined, 'buffering')).toMatchObject({ verdict: 'fail', numbers: { bufferKiB: 48 } })
-})
+}, 60_000)
 
 test('a small buffer is found by the event that stays in it', async () => {
   await using proxy = holdingProxy(hub.url, { hold: 150 })
-  const { examined } = await doctor(proxy.url, { key: key.text })
+  const { examined } = await doctor(proxy.url, { key: key.text, time: 'patient' })
   expect(checkOf(examined, 'buffering')).toMatchObject({ verdict: 'fail' })
   expect(checkOf(examined, 'buffering').saw).toMatch(
     /16 bytes had not come 2\.0 s after it was stored, .*something holds it/,
   )
-})
+}, 60_000)
 
 test('a way that is slow for every event is a warning, and no buffer', async () => {
   await using proxy = holdingProxy(hub.url, { slowMs: 900 })
-  const { examined } = await doctor(proxy.url, { key: key.text })
+  const { examined } = await doctor(proxy.url, { key: key.text, time: 'patient' })
   const { verdict, numbers } = checkOf(examined, 'buffering')
   expect(verdict).toBe('warn')
-  expect(numbers.slowestMs).toBeWithin(800, 1900)
-})
+  expect(numbers.slowestMs).toBeGreaterThan(800)
+}, 60_000)
 
 test('a compressor that does not flush is found, and that streams without compression go through', async () => {
   await using proxy = holdingProxy(hub.url, { hold: 'compressed' })
   const { examined } = await doctor(proxy.url, { key: key.text })
   expect(troubles(examined)).toEqual({ compression: 'fail' })
-})
+}, 60_000)
 
 test('a hub that everyone may publish to is found where others reach it, and not on this machine', async () => {
-  const open = await servedHub({ access: { open: true } })
+  const open = await examinedHub({ access: { open: true } })
   try {
     const seen = async (url: string, local: boolean): Promise<Finding> => {
       const way = new Way(url, undefined, new AbortController().signal)
@@ -115,7 +115,7 @@ test('without a key it says what it could not look at, and finds nothing wrong',
 
 test('a key that may only read publishes nothing, and what needs no publishing is looked at', async () => {
   const reader = testKey('reader', { subscribe: ['orders/*'] })
-  const narrow = await servedHub({ access: { keys: [reader.settings] } })
+  const narrow = await examinedHub({ access: { keys: [reader.settings] } })
   try {
     const { examined, exitCode } = await doctor(narrow.url, { key: reader.text })
     expect({ exitCode, troubles: troubles(examined), left: examined.left }).toEqual({
@@ -133,7 +133,7 @@ test('a key that may only read publishes nothing, and what needs no publishing i
 
 test('a key that may not erase is told what stays', async () => {
   const user = testKey('user', { publish: ['doctor/**'], subscribe: ['doctor/**'] })
-  const served = await servedHub({ access: { keys: [user.settings] } })
+  const served = await examinedHub({ access: { keys: [user.settings] } })
   try {
     const { examined, exitCode } = await doctor(served.url, { key: user.text, args: ['--topic', 'doctor/mine'] })
     const stored = await served.stored()
@@ -151,7 +151,7 @@ test('a key that may not erase is told what stays', async () => {
 test('a page that was named and that the hub refuses is a problem, with the setting that lets it in', async () => {
   const { examined } = await doctor(hub.url, { key: key.text, args: ['--origin', 'https://shop.example'] })
   expect(troubles(examined)).toEqual({})
-  const open = await servedHub()
+  const open = await examinedHub()
   try {
     expect(troubles((await doctor(open.url)).examined)).toEqual({})
     const refused = await doctor(open.url, { args: ['--origin', 'https://shop.example'] })
@@ -195,9 +195,11 @@ test('for a person it is a line a check, what to change below it, and how many p
 test('no answer and no name are found for what they are', async () => {
   const { examined } = await doctor(`http://127.0.0.1:${freePort()}`)
   expect(checkOf(examined, 'reach').saw).toMatch(/^No hub answers at http:\/\/127\.0\.0\.1:\d+ \(/)
-  const unknown = await doctor('http://no-such-host.invalid')
+  // Longer than a name can be, so that no DNS server is asked, which may be away.
+  const name = `${'n'.repeat(64)}.invalid`
+  const unknown = await doctor(`http://${name}`)
   expect(troubles(unknown.examined)).toMatchObject({ reach: 'fail' })
-  expect(checkOf(unknown.examined, 'reach').saw).toBe('No such name: no-such-host.invalid.')
+  expect(checkOf(unknown.examined, 'reach').saw).toBe(`No such name: ${name}.`)
 })
 
 test.each([

@@ -3,8 +3,8 @@ import { NotPublished, OwnEvents } from '../../../src/cli/doctor/own-events.ts'
 import { NoAnswer, Way } from '../../../src/cli/doctor/way.ts'
 import { bearer, type TestKey, testKey } from '../../support/access.ts'
 import { answeringProxy } from '../../support/answering-proxy.ts'
-import { doctor, troubles } from '../../support/doctor.ts'
-import { type ServedHub, servedHub } from '../../support/served-hub.ts'
+import { doctor, examinedHub, troubles } from '../../support/doctor.ts'
+import type { ServedHub } from '../../support/served-hub.ts'
 import { settled } from '../../support/settled.ts'
 
 const TOPIC = 'orders/42'
@@ -13,7 +13,7 @@ let key: TestKey
 let hub: ServedHub
 beforeAll(async () => {
   key = testKey('doctor', { publish: ['**'], subscribe: ['**'], admin: true })
-  hub = await servedHub({ access: { keys: [key.settings] } })
+  hub = await examinedHub({ access: { keys: [key.settings] } })
 })
 afterAll(() => hub?.close())
 afterEach(async () => {

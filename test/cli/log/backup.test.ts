@@ -5,6 +5,7 @@ import { openLog } from '../../../src/storage/open.ts'
 import { startCommand } from '../../support/command.ts'
 import { draftOf } from '../../support/draft.ts'
 import { logOptions } from '../../support/log-options.ts'
+import { SLOW_DISK } from '../../support/slow-disk.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import { until } from '../../support/until.ts'
 
@@ -18,7 +19,10 @@ test.each(['SIGHUP', 'SIGTERM', 'SIGINT'] as const)(
       await log.append(Array.from({ length: 20 }, () => draftOf('a', data)))
     }
     await log.close()
-    const child = startCommand(['log', 'backup', 'copy', '--data-dir', join(dir.path, 'data')], { cwd: dir.path })
+    const child = startCommand(['log', 'backup', 'copy', '--data-dir', join(dir.path, 'data')], {
+      cwd: dir.path,
+      through: SLOW_DISK,
+    })
     await until('the backup to be at work', () => readdirSync(dir.path).some((name) => name.includes('.unfinished-')))
     child.kill(signal)
     const stderr = await new Response(child.stderr).text()

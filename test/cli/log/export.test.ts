@@ -14,6 +14,7 @@ import { openLog } from '../../../src/storage/open.ts'
 import { runCommand, startCommand } from '../../support/command.ts'
 import { draftOf } from '../../support/draft.ts'
 import { logOptions } from '../../support/log-options.ts'
+import { SLOW_DISK } from '../../support/slow-disk.ts'
 import { canMount, smallDisk } from '../../support/small-disk.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import { until } from '../../support/until.ts'
@@ -135,7 +136,10 @@ test.each(['SIGHUP', 'SIGTERM', 'SIGINT'] as const)(
     await log.close()
     const out = join(dir.path, 'out')
     mkdirSync(out)
-    const child = startCommand(['log', 'export', '-o', 'out/events', '--data-dir', 'data'], { cwd: dir.path })
+    const child = startCommand(['log', 'export', '-o', 'out/events', '--data-dir', 'data'], {
+      cwd: dir.path,
+      through: SLOW_DISK,
+    })
     await until('the export to be at work', () => readdirSync(out).length > 0)
     child.kill(signal)
     const stderr = await new Response(child.stderr).text()

@@ -52,7 +52,7 @@ test.each(['', '+'])(
       andAfter ? ['imported', 'not known', 'nothing', 'with a warning'] : ['imported', 'nothing'],
     )
   },
-  120_000,
+  300_000,
 )
 
 test('an import that cannot say what it did says that it did it', async () => {

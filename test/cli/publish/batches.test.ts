@@ -18,7 +18,7 @@ test('what gathers while a request is under way is sent when it ends, though not
   sender.start()
   expect(hub.requests).toHaveLength(1)
   answered.resolve()
-  await until('the second request came by itself', () => hub.requests.length === 2, 5000)
+  await until('the second request came by itself', () => hub.requests.length === 2)
   await sender.finish()
   expect(hub.requests.map(({ body }) => body)).toEqual(['{"data":1}\n', '{"data":2}\n'])
   expect(sender.published.events).toBe(2)

@@ -21,7 +21,8 @@ const elsewhere = Object.values(networkInterfaces())
 
 const STREAM = ['-H', 'Accept: text/event-stream']
 const FOREIGN = ['-H', 'Origin: https://page.example']
-const AT_ONCE_MS = 500
+/** Before the heartbeat, with which a proxy may let go what it holds. */
+const AT_ONCE_MS = 10_000
 
 describe.each(['nginx', 'Caddy', 'HAProxy'] as ProxyName[])('the recipe for %s', (name) => {
   const found = findProxy(name)

@@ -37,7 +37,7 @@ describe('a client that nobody wrote for this server', () => {
 
       beforeAll(async () => {
         client = await connect(kind, server)
-      }, 30_000)
+      }, 120_000)
       afterAll(async () => {
         await client?.close()
       })

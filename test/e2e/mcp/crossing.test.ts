@@ -55,7 +55,7 @@ describe('one event, published by a tool of one version', () => {
     })
     await until('the stream to open', () => open)
     if (chromium) await openBrowser(chromium)
-  }, 60_000)
+  }, 120_000)
   afterAll(async () => {
     source?.close()
     await browser?.close()

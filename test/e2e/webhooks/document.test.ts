@@ -6,6 +6,7 @@ import { freePort } from '../../support/port.ts'
 import { inspect, inspectStream, registerSecret, secret } from '../../support/secrets.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import { until } from '../../support/until.ts'
+import { WebhookCaller } from '../../support/webhook-executable.ts'
 import { webhookSecretText } from '../../support/webhook-hub.ts'
 
 const markdown = readFileSync(resolve(import.meta.dir, '../../../docs/mcp-events.md'), 'utf8')
@@ -120,10 +121,13 @@ test('the ten minutes of the document end with something woken by its curl', asy
   const [list, subscribed] = (await terminals.run(subscribe!)).map((line) => JSON.parse(line).result)
   expect(list.events[0]).toMatchObject({ name: 'topic.event', delivery: ['webhook', 'push', 'poll'] })
   expect(subscribed.id).toStartWith('sub_')
-  expect(terminals.received).toMatch(/200 verified {2}msg_verification_\w+ {2}verification/)
+  await until('the challenge', () => /200 verified {2}msg_verification_\w+ {2}verification/.test(terminals.received))
   const [published] = (await terminals.run(publish!)).map((line) => JSON.parse(line))
   await isReceived('topic.event  {"topic":"orders/42","type":"order.paid","data":{"total":99}}\n')
   expect(terminals.received).toContain(`204 verified  ${published.id}  topic.event`)
+  // The hub hears of it after the receiver has printed it.
+  const webhooks = new WebhookCaller(server!)
+  await until('it to be taken', async () => (await webhooks.json(`/webhooks/${subscribed.id}`)).delivered === 1)
 
   const looked = await terminals.run(look!)
   expect(looked[1]).toStartWith(`${subscribed.id}  active `)

@@ -81,7 +81,7 @@ test.each(MODES)(
     const streaming = client
       .request({ method: 'events/stream', params: { ...about, cursor } }, z.looseObject({}), {
         signal: abort.signal,
-        timeout: 30_000,
+        timeout: 110_000,
       })
       .catch((error) => error)
     await until('the stream', () => active)
