@@ -1,11 +1,23 @@
 /** What is kept back: until so many bytes are there, or `compressed`, as a compressor does that never flushes. */
 export type Hold = number | 'compressed'
 
-/**
- * A proxy on this machine in front of `target` that holds what streams bring. `Number.POSITIVE_INFINITY`: until their end.
- * `slowMs` is added to each chunk.
- */
-export function holdingProxy(target: string, { hold = 0, slowMs = 0 }: { hold?: Hold; slowMs?: number }) {
+interface Holding {
+  hold?: Hold
+  /** Added to each chunk. */
+  slowMs?: number
+  /** Added to the first chunk that holds this text, and to no other. */
+  once?: { text: string; ms: number }
+}
+
+/** A proxy on this machine in front of `target` that holds what streams bring. `Number.POSITIVE_INFINITY`: until their end. */
+export function holdingProxy(target: string, { hold = 0, slowMs = 0, once }: Holding) {
+  let due = once
+  const pauseFor = (chunk: Uint8Array): number => {
+    if (!due || !Buffer.from(chunk).includes(due.text)) return slowMs
+    const { ms } = due
+    due = undefined
+    return ms
+  }
   const server = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
@@ -29,7 +41,7 @@ export function holdingProxy(target: string, { hold = 0, slowMs = 0 }: { hold?: 
         headers.set('content-encoding', 'gzip')
         return new Response(response.body!.pipeThrough(new CompressionStream('gzip')), { headers })
       }
-      return new Response(response.body!.pipeThrough(holding(hold, slowMs)), { headers })
+      return new Response(response.body!.pipeThrough(holding(hold, pauseFor)), { headers })
     },
   })
   return {
@@ -40,7 +52,7 @@ export function holdingProxy(target: string, { hold = 0, slowMs = 0 }: { hold?: 
   }
 }
 
-function holding(bytes: number, slowMs: number): TransformStream<Uint8Array, Uint8Array> {
+function holding(bytes: number, pauseFor: (chunk: Uint8Array) => number): TransformStream<Uint8Array, Uint8Array> {
   let kept: Uint8Array[] = []
   return new TransformStream({
     async transform(chunk, controller) {
@@ -48,7 +60,8 @@ function holding(bytes: number, slowMs: number): TransformStream<Uint8Array, Uin
       if (kept.reduce((sum, { byteLength }) => sum + byteLength, 0) < bytes) return
       const all = Buffer.concat(kept)
       kept = []
-      if (slowMs > 0) await Bun.sleep(slowMs)
+      const pauseMs = pauseFor(all)
+      if (pauseMs > 0) await Bun.sleep(pauseMs)
       controller.enqueue(all)
     },
   })

@@ -56,6 +56,14 @@ test('a way that is slow for every event is a warning, and no buffer', async () 
   expect(numbers.slowestMs).toBeGreaterThan(800)
 }, 60_000)
 
+test('one event that came late, and the next one like it did not, is no finding', async () => {
+  // Of the third event, a large one, which alone would be what is left in a buffer.
+  await using proxy = holdingProxy(hub.url, { once: { text: '2 ....', ms: 9000 } })
+  const { examined } = await doctor(proxy.url, { key: key.text })
+  expect(troubles(examined)).toEqual({})
+  expect(checkOf(examined, 'buffering').saw).toContain('the slowest of 4 events came')
+}, 120_000)
+
 test('a compressor that does not flush is found, and that streams without compression go through', async () => {
   await using proxy = holdingProxy(hub.url, { hold: 'compressed' })
   const { examined } = await doctor(proxy.url, { key: key.text })

@@ -43,6 +43,29 @@ export const buffering: Probe = {
 }
 
 async function timed(stream: WatchedStream, examination: Examination, firstMs: number): Promise<Finding> {
+  const first = await delaysOf(stream, examination)
+  if (!Array.isArray(first)) return first
+  if (first.length === 0)
+    return skipped(`A stream begins after ${shown(firstMs)}, but no event arrived at the hub: see size.`)
+  let delays = first
+  if (Math.max(...first) > SLOW_MS) {
+    // What holds an event holds the next one like it. A machine that stood still, this one too, does not do so twice.
+    const again = await delaysOf(stream, examination)
+    if (!Array.isArray(again)) return again
+    delays = first.map((ms, index) => Math.min(ms, again[index] ?? ms))
+  }
+  const slowestMs = Math.max(...delays)
+  const numbers = { firstMs, slowestMs }
+  const saw = `A stream begins after ${shown(firstMs)}; the slowest of ${delays.length} events came ${shown(slowestMs)} after it was stored`
+  if (slowestMs <= SLOW_MS) return ok(`${saw}.`, numbers)
+  // A slow way is slow for all of them.
+  if (Math.min(...delays) < SLOW_MS / 4)
+    return fail(`${saw}, others at once: something holds what is left in a buffer.`, ADVICE.buffering, numbers)
+  return warn(`${saw}.`, ADVICE.buffering, numbers)
+}
+
+/** Of an event of each size that was taken, or what holds one. */
+async function delaysOf(stream: WatchedStream, examination: Examination): Promise<number[] | Finding> {
   const delays: number[] = []
   for (const [index, size] of SIZES.entries()) {
     const published = await publishedIfTaken(examination, `${index} `.padEnd(size, '.'))
@@ -53,16 +76,7 @@ async function timed(stream: WatchedStream, examination: Examination, firstMs: n
     // It may come before the publisher is told that it is stored.
     delays.push(Math.max(0, Math.round(arrival.at - at)))
   }
-  if (delays.length === 0)
-    return skipped(`A stream begins after ${shown(firstMs)}, but no event arrived at the hub: see size.`)
-  const slowestMs = Math.max(...delays)
-  const numbers = { firstMs, slowestMs }
-  const saw = `A stream begins after ${shown(firstMs)}; the slowest of ${delays.length} events came ${shown(slowestMs)} after it was stored`
-  if (slowestMs <= SLOW_MS) return ok(`${saw}.`, numbers)
-  // A slow way is slow for all of them.
-  if (Math.min(...delays) < SLOW_MS / 4)
-    return fail(`${saw}, others at once: something holds what is left in a buffer.`, ADVICE.buffering, numbers)
-  return warn(`${saw}.`, ADVICE.buffering, numbers)
+  return delays
 }
 
 /** `undefined`: too large for the proxy, which another probe finds. */
