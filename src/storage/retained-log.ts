@@ -72,7 +72,7 @@ export class RetainedLog implements EventLog {
     this.#warn = warn
     this.#troubles = new LogTroubles(clock, warn)
     this.#receipts = new ReceiptClock(store.opened.received, clock, warn)
-    this.#retentionClock = new RetentionClock(store.opened.received, clock, warn)
+    this.#retentionClock = new RetentionClock(store.opened.time || store.opened.received, clock, warn)
     this.#head = store.opened.head
     this.#oldest = store.opened.oldest
     this.stats = new LogStats(store.opened.kept, store.opened.oldest?.received)

@@ -70,6 +70,8 @@ export interface Opened {
   kept: Amount
   /** Receipt time of the newest event ever, 0 if none. */
   received: number
+  /** The time that retention had come to when it was last written down, 0 if it never was. */
+  time: number
   horizons: readonly Horizon[]
 }
 

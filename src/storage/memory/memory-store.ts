@@ -37,7 +37,7 @@ export class MemoryStore implements Store {
     this.#retention = retention
     this.#groups = retention.limits.map((limits) => new MemoryGroup(limits))
     this.#horizons = retention.limits.map(() => NO_HORIZON)
-    this.opened = { head: 0, oldest: undefined, received: 0, horizons: [...this.#horizons], kept: NOTHING }
+    this.opened = { head: 0, oldest: undefined, received: 0, time: 0, horizons: [...this.#horizons], kept: NOTHING }
   }
 
   listen(listener: StoreListener): void {

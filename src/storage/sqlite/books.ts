@@ -5,6 +5,10 @@ import { newEpoch } from '../epoch.ts'
 import type { RetentionGroups } from '../retention.ts'
 import type { Oldest, Opened } from '../store.ts'
 
+/** Of no format: who does not know it goes by the receipt of the newest event. */
+const RETENTION_TIME =
+  'CREATE TABLE IF NOT EXISTS retention_time (one INTEGER PRIMARY KEY, time INTEGER NOT NULL) STRICT'
+
 /** Generations that lie wholly below the oldest event: they only tell an old cursor "expired" from "unknown". */
 const OLD_GENERATIONS = 4_096
 
@@ -34,11 +38,13 @@ export function openBooks(database: Database, groups: RetentionGroups): Books {
     const head = Math.max(newest.offset, last?.offset ?? 0)
     const oldest = oldestEvent(database)
     const begun = beginFirst(database, head)
+    database.run(RETENTION_TIME)
     forgetOldGenerations(database, oldest?.offset ?? head + 1)
     return {
       head,
       oldest,
       received: Math.max(newest.received, last?.received ?? 0),
+      time: database.query<{ time: number }, []>('SELECT time FROM retention_time').get()?.time ?? 0,
       horizons: openHorizons(database, groups),
       generations: database
         .query<Generation, []>('SELECT epoch, first_offset AS firstOffset FROM generations ORDER BY rowid')
@@ -55,6 +61,13 @@ export function oldestEvent(database: Database): Oldest | undefined {
 /** Once the newest event may be gone, the events no longer tell which offsets have been used. */
 export function rememberNewest(database: Database, offset: number, received: number): void {
   database.query('UPDATE newest SET offset = max(offset, ?), received = max(received, ?)').run(offset, received)
+}
+
+/** What time it is for retention, so that the next run knows how much later its clock is. */
+export function rememberTime(database: Database, time: number): void {
+  database
+    .query('INSERT INTO retention_time VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET time = excluded.time')
+    .run(Math.floor(time))
 }
 
 function beginFirst(database: Database, head: number): boolean {

@@ -6,7 +6,7 @@ import { finishRestore } from '../archive/pending-restore.ts'
 import { RetentionGroups, type RetentionLimits } from '../retention.ts'
 import type { GroupOutcome, Removed } from '../store.ts'
 import { Appender } from './append.ts'
-import { oldestEvent, openBooks, rememberNewest } from './books.ts'
+import { oldestEvent, openBooks, rememberNewest, rememberTime } from './books.ts'
 import { EVENTS_FILE, prepareDirectory, requireThere } from './directory.ts'
 import { Eraser } from './erase.ts'
 import { lockDirectory } from './lock.ts'
@@ -16,6 +16,8 @@ import { damaged, isBusy, isCorrupt, isFull } from './sqlite-error.ts'
 import { TopicTable } from './topic-table.ts'
 import { Trimmer } from './trim.ts'
 
+/** With a commit, so that a crash forgets no more. */
+const TIME_STORED_EVERY_MS = 60_000
 /** Together about a second: a longer one is another program's, and ends when it ends. */
 const CHECKPOINT_TRIES = 20
 const CHECKPOINT_PAUSE_MS = 50
@@ -39,6 +41,8 @@ export class Writer {
   readonly #commit
   /** The newest time of retention that the main thread has told: this thread has no clock of its own. */
   #now = 0
+  /** What of it is on the disk. */
+  #storedNow: number
   #received: number
   #storedSinceStep = 0
   #trimScheduled = false
@@ -72,6 +76,7 @@ export class Writer {
       this.#begin = database.prepare('BEGIN IMMEDIATE')
       this.#commit = database.prepare('COMMIT')
       this.#received = books.received
+      this.#storedNow = books.time
       this.opened = { ...books, kept: sum(this.#topics.totals), warnings }
     } catch (error) {
       this.#unlock()
@@ -80,12 +85,15 @@ export class Writer {
   }
 
   commit({ sizes, received, now, drafts }: WriterCalls['commit']['ask']): GroupOutcome {
-    this.#now = Math.max(this.#now, now)
+    this.#now = now
     const before = this.#appender.head
+    const remembersTime = Math.abs(now - this.#storedNow) >= TIME_STORED_EVERY_MS
     try {
       this.#begin.run()
+      if (remembersTime) rememberTime(this.#database, now)
       const outcome = this.#appender.append(sizes, received, drafts, () => this.#commit.run())
       this.#received = received
+      if (remembersTime) this.#storedNow = now
       this.#storedSinceStep += this.#appender.head - before
       this.#scheduleTrim()
       return outcome
@@ -107,7 +115,7 @@ export class Writer {
    */
   async trim(now: number): Promise<null> {
     requireThere(this.#path)
-    this.#now = Math.max(this.#now, now)
+    this.#now = now
     while (this.#trimStep()) await nextTurn()
     const untold = this.#untold
     this.#untold = undefined
@@ -142,12 +150,26 @@ export class Writer {
   close(): null {
     this.#closed = true
     try {
-      this.#checkpointAtEnd()
-      this.#database.close()
+      this.#rememberTimeAtEnd()
     } finally {
-      this.#unlock()
+      try {
+        this.#checkpointAtEnd()
+        this.#database.close()
+      } finally {
+        this.#unlock()
+      }
     }
     return null
+  }
+
+  #rememberTimeAtEnd(): void {
+    if (this.#now === 0 || this.#now === this.#storedNow) return
+    try {
+      rememberTime(this.#database, this.#now)
+    } catch (error) {
+      // The next run then believes its clock somewhat later.
+      if (!isFull(error) && !isBusy(error)) throw error
+    }
   }
 
   // On a full disk the pages stay in the WAL, from where the next start reads them: nothing is lost by not moving them.
