@@ -77,17 +77,18 @@ export class CatchUp {
         if (this.#erasures !== before) return this.step(subscription, after)
       }
       this.#count('tail', batch)
-      subscription.found({ batch, position, horizon, live })
+      subscription.found({ batch, position, horizon, lostUpTo: 0, live })
       return
     }
     const { head } = this.#log
-    const { events, position, horizon } = await this.#log.read(after, filter, { events: PAGE_EVENTS, bytes })
+    const page = await this.#log.read(after, filter, { events: PAGE_EVENTS, bytes })
     if (this.#erasures !== before) return this.step(subscription, after)
-    const batch = events.length > 0 ? new Batch(events) : undefined
+    const { position, horizon, lostUpTo } = page
+    const batch = page.events.length > 0 ? new Batch(page.events) : undefined
     this.#count('log', batch)
     // Retention may be ahead of the feed: what it took of events that nobody has heard of yet is a gap of the next page.
     const said = horizon.offset > head ? { ...horizon, offset: head } : horizon
-    subscription.found({ batch, position, horizon: said, live: false })
+    subscription.found({ batch, position, horizon: said, lostUpTo, live: false })
   }
 
   /** A page without a match is none from the tail, which everyone who comes to be live has one of. */

@@ -46,11 +46,15 @@ export interface Page {
   /** Everything that matches up to here is in this and earlier pages. Moves on also where nothing matched. */
   position: number
   /**
-   * The newest offset that retention took among what this filter can match, or that lies on a damaged page this call came
-   * by. `position before the call < horizon.offset` is a gap: events the reader was to get are gone, also in the middle of a
-   * replay.
+   * The newest offset that retention took among what this filter can match. `position before the call < horizon.offset` is
+   * a gap: events the reader was to get are gone, also in the middle of a replay.
    */
   horizon: Horizon
+  /**
+   * What lies up to here and before the events of this page is on a damaged page of the disk: a gap whatever `horizon` is, and
+   * whatever the reader was told of it. 0: nothing.
+   */
+  lostUpTo: number
 }
 
 export interface Horizon {
@@ -72,6 +76,8 @@ export interface LastPage {
   events: StoredEvent[]
   /** Everything that matches from this offset on, itself included, is in `events`: the next `before`. 0 at the start. */
   position: number
+  /** It ends at a damaged page of the disk, just below `position`: there is no next call. What lies below is gone for this reader. */
+  damaged: boolean
 }
 
 export interface TopicSummary {
@@ -114,14 +120,15 @@ export interface EventLog {
   /**
    * Stores all drafts or none, in order. Resolves after they are durable and after every `onCommit` listener ran.
    * A request whose drafts are all duplicates stores nothing and makes no commit event.
-   * @throws HubError `id-conflict` (pointer `/<index>/id`), `overloaded`, `disk-full`, `log-failed`, `log-closed`
+   * @throws HubError `id-conflict` (pointer `/<index>/id`), `overloaded`, `disk-full`, `log-corrupt` (pointer `/<index>/id`: an
+   *   earlier event of this id lies on a damaged page), `log-failed`, `log-closed`
    */
   append(drafts: readonly Draft[]): Promise<Receipt[]>
 
   /** Events after offset `after`, oldest first. May return none and a higher position: call again until `head`. */
   read(after: number, filter: Filter, limit: ReadLimit): Promise<Page>
 
-  /** The newest events below offset `before`. May return fewer than asked and a position above 0: call again. */
+  /** The newest events below offset `before`. May return fewer than asked and a position above 0: call again, if not `damaged`. */
   readLast(before: number, filter: Filter, limit: ReadLimit): Promise<LastPage>
 
   /** The event at `offset`, or `undefined` when it is not kept. */
@@ -139,7 +146,8 @@ export interface EventLog {
   /**
    * Erases events for good (their bytes are overwritten). Resolves to how many there were. Not a gap.
    * @throws HubError `overloaded`: they are gone from the log, but another program's reading keeps their bytes in a file
-   * for now; the next `erase` (of anything) or `trim` goes on. `disk-full`, `log-failed`, `log-closed`
+   * for now; the next `erase` (of anything) or `trim` goes on. `disk-full`, `log-corrupt` (it lies on a damaged page),
+   *   `log-failed`, `log-closed`
    */
   erase(what: { offset: number } | { topic: string }): Promise<number>
 

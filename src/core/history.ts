@@ -10,7 +10,7 @@ export interface HistoryPage {
   cursor: string
   /** There may be more after `cursor`. */
   hasMore: boolean
-  /** Events between the start that was asked for and the first one here are gone. */
+  /** Events between the start that was asked for and the last one here are gone; without a start, older ones that would be here. */
   truncated: boolean
 }
 
@@ -50,7 +50,7 @@ export async function readHistory(
   for (let step = 0; step < MAX_STEPS && position < head && events.length < limit && bytes < MAX_PAGE_BYTES; step++) {
     const most = { events: limit - events.length, bytes: Math.min(STEP_BYTES, MAX_PAGE_BYTES - bytes) }
     const page = await room.step(weight(bytes, events.length), () => log.read(position, filter, most))
-    if (page.horizon.offset > position && page.horizon.offset > toldHorizon) gap = true
+    if (page.lostUpTo > position || (page.horizon.offset > position && page.horizon.offset > toldHorizon)) gap = true
     for (const event of page.events) bytes += event.bytes
     events.push(...page.events)
     position = page.position
@@ -64,20 +64,22 @@ async function newest(log: EventLog, filter: Filter, limit: number, room: PageRo
   let count = 0
   let bytes = 0
   let before = head + 1
+  let damaged = false
   // To the end: a page without a start has no cursor to go on backwards from, and each step is short.
-  while (before > 1 && count < limit && bytes < MAX_PAGE_BYTES) {
+  while (!damaged && before > 1 && count < limit && bytes < MAX_PAGE_BYTES) {
     const most = { events: limit - count, bytes: Math.min(STEP_BYTES, MAX_PAGE_BYTES - bytes) }
     const page = await room.step(weight(bytes, count), () => log.readLast(before, filter, most))
     pages.push(page.events)
     count += page.events.length
     for (const event of page.events) bytes += event.bytes
     before = page.position
+    damaged = page.damaged
   }
   return {
     events: pages.reverse().flat(),
     cursor: log.generations.cursor(head),
     hasMore: log.head > head,
-    truncated: false,
+    truncated: damaged,
   }
 }
 

@@ -118,12 +118,14 @@ async function beginAt(
   const position = await log.seek(received)
   const horizon = log.horizon(filter)
   if (horizon.offset === 0 || horizon.received < received) begin(position, horizon.offset, [openAfter(position)])
-  else {
-    begin(position, horizon.offset, [
-      { kind: 'open', position, adopt: false },
-      { kind: 'gap', requested: text, resumedFrom: position, reason: 'expired' },
-    ])
-  }
+  else begin(position, horizon.offset, expired(text, position))
+}
+
+function expired(requested: string, position: number): Delivery[] {
+  return [
+    { kind: 'open', position, adopt: false },
+    { kind: 'gap', requested, resumedFrom: position, reason: 'expired' },
+  ]
 }
 
 /** Only the place is looked for: the events themselves are read again in pages, so memory stays bounded. */
@@ -137,11 +139,15 @@ async function beginLast(
   const head = log.head
   let before = head + 1
   let position = head
-  for (let missing = count; missing > 0 && before > 1 && wanted(); ) {
+  let damaged = false
+  for (let missing = count; missing > 0 && before > 1 && !damaged && wanted(); ) {
     const page = await log.readLast(before, filter, { events: missing, bytes: LAST_STEP_BYTES })
     missing -= page.events.length
     if (page.events[0]) position = page.events[0].offset - 1
     before = page.position
+    damaged = page.damaged
   }
-  begin(position, log.horizon(filter).offset, [openAfter(position)])
+  const { offset } = log.horizon(filter)
+  if (damaged) begin(position, offset, expired(`last=${count}`, position))
+  else begin(position, offset, [openAfter(position)])
 }

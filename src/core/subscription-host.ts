@@ -38,6 +38,8 @@ export interface Found {
   /** Everything that matches up to here is in `batch` or was found before. */
   position: number
   horizon: Horizon
+  /** As in `Page`. */
+  lostUpTo: number
   /** `position` is the head: the subscription goes live in this synchronous step. */
   live: boolean
 }

@@ -190,13 +190,15 @@ export class Subscription {
   }
 
   /** The host's answer to `catchUp`. */
-  found({ batch, position, horizon, live }: Found): void {
+  found({ batch, position, horizon, lostUpTo, live }: Found): void {
     this.#reading = false
     if (this.#state !== 'catching-up') return
-    if (horizon.offset > this.#offered && horizon.offset > this.#toldHorizon) {
+    const expired = horizon.offset > this.#offered && horizon.offset > this.#toldHorizon
+    if (expired || lostUpTo > this.#offered) {
       const firstKept = batch?.events[0]?.offset ?? Number.POSITIVE_INFINITY
-      const resumedFrom = Math.max(this.#offered, Math.min(horizon.offset, firstKept - 1, position))
-      this.#toldHorizon = horizon.offset
+      const goneUpTo = expired ? Math.min(horizon.offset, firstKept - 1, position) : 0
+      const resumedFrom = Math.max(this.#offered, goneUpTo, lostUpTo)
+      if (expired) this.#toldHorizon = horizon.offset
       this.#backlog.add({ kind: 'gap', requested: this.#host.cursor(this.#offered), resumedFrom, reason: 'expired' })
     }
     if (batch) this.#backlog.add(batch)

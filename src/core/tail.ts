@@ -1,4 +1,3 @@
-import { HubError } from './errors.ts'
 import { EVENT_OVERHEAD_BYTES, type StoredEvent } from './event.ts'
 import type { Commit, EventLog, Removal } from './event-log.ts'
 import { type Filter, filterTopic, filterType, parseFilter } from './filter.ts'
@@ -37,13 +36,12 @@ export async function newestEvents(log: EventLog, maxBytes: number): Promise<New
   const { head } = log
   let before = head + 1
   while (before > 1 && bytes < maxBytes) {
-    const page = await log
-      .readLast(before, everything, { events: WARM_UP_EVENTS, bytes: maxBytes - bytes })
-      .catch((error) => unlessDamaged(error))
-    if (!page) break
+    const page = await log.readLast(before, everything, { events: WARM_UP_EVENTS, bytes: maxBytes - bytes })
     pages.push(page.events)
     for (const event of page.events) bytes += event.bytes + EVENT_OVERHEAD_BYTES
     before = page.position
+    // A log with a damaged page is served as far as it is whole: the tail then begins behind the damage.
+    if (page.damaged) break
   }
   return { events: pages.reverse().flat(), floor: Math.max(0, before - 1), head }
 }
@@ -167,9 +165,4 @@ function costOf({ patterns, types }: Filter): number {
   let segments = types.length
   for (const pattern of patterns) segments += pattern.segments.length
   return 1 + segments / SEGMENTS_AN_EVENT
-}
-
-// A log with a damaged page is served as far as it is whole: the tail then begins behind the damage.
-function unlessDamaged(error: unknown): undefined {
-  if (!(error instanceof HubError && error.code === 'log-corrupt')) throw error
 }

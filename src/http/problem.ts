@@ -92,6 +92,8 @@ const challenged: Partial<Record<ErrorCode, string>> = {
 /** Where the refused client reads who issues tokens for what it asked for; `undefined`: nobody does. */
 export type MetadataUrl = () => string | undefined
 
+const LOG_DAMAGED =
+  'This needs a damaged part of the event log, and the server’s log says why; the rest of it is served as before.'
 const LOG_TROUBLE =
   'The event log failed or is not available, and the server’s log says why; ask again when it is back.'
 
@@ -108,6 +110,12 @@ function challengeOf(code: ErrorCode, metadata: string | undefined): string | un
   if (error === undefined || (code === 'forbidden' && metadata === undefined)) return undefined
   const known = metadata === undefined ? '' : `, resource_metadata="${metadata.replace(/["\\]/g, '\\$&')}"`
   return `Bearer realm="mcp-sse"${error}${known}`
+}
+
+function detailOf({ code, message }: HubError, status: number): string {
+  if (code === 'log-corrupt') return LOG_DAMAGED
+  if (logTroubles.has(code)) return LOG_TROUBLE
+  return status === 500 ? SERVER_FAILED : message
 }
 
 export interface ProblemOptions {
@@ -129,7 +137,7 @@ export function problemResponse(
     title: titles[status] ?? 'Error',
     status,
     code: error.code,
-    detail: logTroubles.has(error.code) ? LOG_TROUBLE : status === 500 ? SERVER_FAILED : error.message,
+    detail: detailOf(error, status),
     ...(error.pointer === undefined ? {} : { pointer: error.pointer }),
     ...(request === undefined ? {} : { request }),
   }

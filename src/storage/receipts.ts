@@ -27,6 +27,10 @@ export function receiptsOf(
       settled.push({ request, result: idConflict(request.drafts[became.conflict]!, became.conflict) })
       return
     }
+    if ('damaged' in became) {
+      settled.push({ request, result: firstIsLost(request.drafts[became.damaged]!, became.damaged) })
+      return
+    }
     const known = new Map(became.duplicates.map((duplicate) => [duplicate.index, duplicate]))
     const result = request.drafts.map((draft, place) => {
       const duplicate = known.get(place)
@@ -58,6 +62,14 @@ function idConflict(draft: Draft, index: number): HubError {
   return new HubError(
     'id-conflict',
     `The topic "${draft.topic}" already holds another event with the id "${draft.id}"; publish this one under a new id.`,
+    { pointer: `/${index}/id` },
+  )
+}
+
+function firstIsLost(draft: Draft, index: number): HubError {
+  return new HubError(
+    'log-corrupt',
+    `The event log is damaged where the topic "${draft.topic}" has its event with the id "${draft.id}", and whether this one is the same cannot be told. Publish it under a new id, or stop the hub and restore a backup.`,
     { pointer: `/${index}/id` },
   )
 }

@@ -107,17 +107,20 @@ export class RetainedLog implements EventLog {
   async read(after: number, filter: Filter, limit: ReadLimit): Promise<Page> {
     this.#requireOpen()
     const page = await this.#asked(this.#store.read(after, this.#head, filter, limit))
-    if (page.lost !== undefined) this.#troubles.note({ code: 'log-corrupt', message: page.lost })
+    this.#noteLost(page)
     return {
       events: page.events,
       position: page.position,
       horizon: this.#groups.horizon(filter, page.horizons),
+      lostUpTo: page.lostUpTo ?? 0,
     }
   }
 
   async readLast(before: number, filter: Filter, limit: ReadLimit): Promise<LastPage> {
     this.#requireOpen()
-    return this.#asked(this.#store.readLast(Math.min(before, this.#head + 1), filter, limit))
+    const page = await this.#asked(this.#store.readLast(Math.min(before, this.#head + 1), filter, limit))
+    this.#noteLost(page)
+    return { events: page.events, position: page.position, damaged: page.damaged ?? false }
   }
 
   async at(offset: number): Promise<StoredEvent | undefined> {
@@ -206,6 +209,10 @@ export class RetainedLog implements EventLog {
     }
   }
 
+  #noteLost({ lost }: { lost?: string | undefined }): void {
+    if (lost !== undefined) this.#troubles.note({ code: 'log-corrupt', message: lost })
+  }
+
   #trimFailed(error: unknown): void {
     const code = error instanceof HubError ? error.code : undefined
     // The end is no news, and a failure has been told to `onFailure`.
@@ -226,8 +233,12 @@ export class RetainedLog implements EventLog {
       const ran = events.length > 0 ? this.#announce(events) : undefined
       const answer = () => {
         for (const { request, result } of settled) {
-          if (result instanceof HubError) request.refuse(result)
-          else request.answer(result)
+          if (!(result instanceof HubError)) {
+            request.answer(result)
+            continue
+          }
+          if (result.code === 'log-corrupt') this.#troubles.note(result)
+          request.refuse(result)
         }
       }
       if (ran) void ran.then(answer)

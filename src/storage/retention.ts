@@ -60,6 +60,13 @@ export class RetentionGroups {
     return this.limits.length
   }
 
+  /** What the operator calls a group. */
+  nameOf(group: number): string {
+    const rule = this.#rules[group]
+    if (rule) return `"${rule.text}"`
+    return this.#rules.length === 0 ? 'all topics' : 'the topics without a rule of their own'
+  }
+
   groupOf(topic: string): number {
     const index = this.#rules.findIndex((rule) => matchesTopic(rule, topic))
     return index < 0 ? this.#rules.length : index

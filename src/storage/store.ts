@@ -24,7 +24,11 @@ export interface Duplicate {
 }
 
 /** What became of one request. The drafts that are no duplicates have consecutive offsets, in order. */
-export type RequestOutcome = { duplicates: readonly Duplicate[] } | { conflict: number }
+export type RequestOutcome =
+  | { duplicates: readonly Duplicate[] }
+  | { conflict: number }
+  /** The first event of this id lies on a damaged page: whether it is the same cannot be told. */
+  | { damaged: number }
 
 export interface GroupOutcome {
   requests: readonly RequestOutcome[]
@@ -59,7 +63,15 @@ export interface StorePage {
   position: number
   /** As they were in the very state of the log that `events` were read from. */
   horizons: readonly Horizon[]
-  /** A damaged page was stepped over, which the horizons say to readers: what the operator is told. */
+  /** As in `Page`; absent for none. */
+  lostUpTo?: number
+  /** It met damage: what the operator is told. Not all damage takes events: without an index they are found in another way. */
+  lost?: string | undefined
+}
+
+export interface StoreLastPage extends Omit<LastPage, 'damaged'> {
+  damaged?: boolean
+  /** As in `StorePage`. */
   lost?: string | undefined
 }
 
@@ -91,7 +103,7 @@ export interface Store {
   /** @throws HubError `disk-full`, `overloaded` (this group is not stored, the next may be) or `log-failed` */
   commit(group: Group): Promise<GroupOutcome>
   read(after: number, upTo: number, filter: Filter, limit: ReadLimit): Promise<StorePage>
-  readLast(before: number, filter: Filter, limit: ReadLimit): Promise<LastPage>
+  readLast(before: number, filter: Filter, limit: ReadLimit): Promise<StoreLastPage>
   at(offset: number): Promise<StoredEvent | undefined>
   seek(time: number, upTo: number): Promise<number>
   topics(filter: Filter, after: string | undefined, limit: number): Promise<TopicsPage>

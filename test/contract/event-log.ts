@@ -39,8 +39,9 @@ export function eventLogContract(name: string, openEmpty: OpenEmptyLog): void {
         events: [],
         position: 0,
         horizon: { offset: 0, received: 0 },
+        lostUpTo: 0,
       })
-      expect(await log.readLast(1, everything, roomy)).toEqual({ events: [], position: 0 })
+      expect(await log.readLast(1, everything, roomy)).toEqual({ events: [], position: 0, damaged: false })
     })
 
     test('a probe is answered, but not before what was to be written, and not by a log that is closed', async () => {

@@ -25,6 +25,7 @@ export const MOST_PAGE_BYTES = 256 * 1024
 /** A topic that is misspelt is one that nothing has come to: without this a model waits for it without end. */
 const NOTHING =
   'No event that is kept matches. A topic without * means that one alone, orders/** means all below orders; list_topics names those there are.'
+const OLDER_DAMAGED = 'Older events may be missing: the log is damaged below the oldest one here.'
 
 export interface PageShape {
   /** Of a start, to go on from; else the newest, up to now. */
@@ -40,13 +41,14 @@ export function shownPage(page: HistoryPage, { forward, bytes, unknown = false }
   const fitted = fitEvents(events, bytes - ENVELOPE_BYTES, forward ? 'first' : 'last')
   const cut = forward && fitted.left > 0
   const notes: string[] = []
-  if (truncated) notes.push(gapNotes[unknown ? 'unknown' : 'expired'])
+  if (truncated && forward) notes.push(gapNotes[unknown ? 'unknown' : 'expired'])
+  if (truncated && !forward) notes.push(OLDER_DAMAGED)
   if (!forward && (fitted.left > 0 || endedBySize(page))) {
     notes.push(
       'Older events that match were left out, there is no room for them; ask for less at once, or read from a since.',
     )
   }
-  if (!forward && events.length === 0 && !page.hasMore) notes.push(NOTHING)
+  if (!forward && events.length === 0 && !page.hasMore && !truncated) notes.push(NOTHING)
   return {
     events: fitted.shown,
     cursor: (cut && cursorAfter(events, fitted)) || page.cursor,

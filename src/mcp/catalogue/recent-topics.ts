@@ -57,6 +57,7 @@ export async function recentTopics(
       }
       events += page.events.length
       before = page.position
+      if (page.damaged) break
     }
   })
   return {

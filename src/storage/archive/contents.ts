@@ -62,7 +62,8 @@ function contentsOf(database: Connection): Contents {
       .get()!
     const { head } = database
       .query<{ head: number }, []>(
-        'SELECT max((SELECT offset FROM newest), coalesce((SELECT max(offset) FROM events), 0)) AS head',
+        // Not of the events: their last page may be a damaged one, and what is on the others is to be exported.
+        'SELECT max((SELECT offset FROM newest), coalesce((SELECT max(last_offset) FROM topics), 0)) AS head',
       )
       .get()!
     const generations = database

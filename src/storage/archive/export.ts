@@ -49,14 +49,15 @@ export function* exportEvents({ directory, filter, since, until }: ExportOptions
     return offset
   }
   try {
-    const newest = reader.readLast(head + 1, EVERYTHING, { events: 1, bytes: 1 }).position
+    const last = reader.readLast(head + 1, EVERYTHING, { events: 1, bytes: 1 })
+    const newest = last.damaged ? head : last.position
     const upTo = Math.min(newest, until === undefined ? head : placeOf(until))
     let position = since === undefined ? 0 : placeOf(since)
     let whole = true
     while (position < upTo) {
       const page = reader.read(position, upTo, filter, PORTION)
       position = page.position
-      if (page.lost !== undefined) whole = false
+      if (page.lostUpTo > 0) whole = false
       if (page.events.count > 0) yield unpackEvents(page.events, generations)
     }
     if (!whole) {

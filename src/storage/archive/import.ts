@@ -151,6 +151,13 @@ class Import {
     const drafts = fresh.map(({ draft }) => draft)
     const outcome = this.#appender.append([drafts.length], this.#received, packDrafts([drafts]), () => {})
     const [became] = outcome.requests
+    if (became && 'damaged' in became) {
+      const { line } = fresh[became.damaged]!
+      throw new HubError(
+        'log-corrupt',
+        `The log is damaged where it has the event of line ${line}; restore a backup of it.`,
+      )
+    }
     if (!became || 'conflict' in became) {
       const { draft, line } = fresh[became?.conflict ?? 0]!
       throw new HubError(

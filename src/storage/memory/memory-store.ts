@@ -1,6 +1,6 @@
 import { Generations } from '../../core/cursor.ts'
 import type { Draft, StoredEvent } from '../../core/event.ts'
-import type { Horizon, LastPage, ReadLimit, TopicsPage } from '../../core/event-log.ts'
+import type { Horizon, ReadLimit, TopicsPage } from '../../core/event-log.ts'
 import { type Filter, filterTopic, filterType } from '../../core/filter.ts'
 import { type Amount, NOTHING } from '../../core/log-stats.ts'
 import { newEpoch } from '../epoch.ts'
@@ -13,6 +13,7 @@ import type {
   Removed,
   RequestOutcome,
   Store,
+  StoreLastPage,
   StoreListener,
   StorePage,
 } from '../store.ts'
@@ -71,7 +72,7 @@ export class MemoryStore implements Store {
     return { events, position: Math.max(position, upTo), horizons: [...this.#horizons] }
   }
 
-  async readLast(before: number, filter: Filter, limit: ReadLimit): Promise<LastPage> {
+  async readLast(before: number, filter: Filter, limit: ReadLimit): Promise<StoreLastPage> {
     await nextTurn()
     const events: StoredEvent[] = []
     let position = before

@@ -3,6 +3,7 @@ import type { Generation } from '../../core/cursor.ts'
 import { newEpoch } from '../epoch.ts'
 import type { Duplicate, GroupOutcome, RequestOutcome } from '../store.ts'
 import { type Packed, type PackedRow, unpackDrafts } from './packed-events.ts'
+import { isCorrupt } from './sqlite-error.ts'
 import { TopicChanges, type TopicRow, type TopicTable } from './topic-table.ts'
 
 /** Rows an INSERT: 571,000 rows/s with 20 of them, 441,000 with one. */
@@ -17,6 +18,11 @@ export type SameData = (kept: string, given: { data: string; isText: boolean }) 
 
 const EXACTLY: SameData = (kept, { data }) => kept === data
 
+/** Requests that repeat an event which lies on a damaged page: by their place, the place of the draft. */
+export type Unreadable = ReadonlyMap<number, number>
+
+const NONE: Unreadable = new Map()
+
 /** Stores groups of requests. The caller owns the transaction. */
 export class Appender {
   readonly #topics: TopicTable
@@ -24,6 +30,8 @@ export class Appender {
   readonly #insertMany
   readonly #insertNamed
   readonly #findNamed
+  /** In the index alone. */
+  readonly #findOffset
   readonly #begin
   readonly #rollback
   readonly #release
@@ -47,6 +55,9 @@ export class Appender {
       { offset: number; received: number; time: string | null; type: string; is_text: number; data: string },
       [number, string]
     >('SELECT offset, received, time, type, is_text, data FROM events WHERE topic_id = ? AND id = ?')
+    this.#findOffset = database.prepare<{ offset: number }, [number, string]>(
+      'SELECT offset FROM events INDEXED BY events_by_id WHERE topic_id = ? AND id = ?',
+    )
     this.#begin = database.prepare('SAVEPOINT request')
     this.#rollback = database.prepare('ROLLBACK TO request')
     this.#release = database.prepare('RELEASE request')
@@ -57,15 +68,21 @@ export class Appender {
     return this.#head
   }
 
-  /** All of it or, when it throws, nothing: `commit` is called last. */
-  append(sizes: readonly number[], received: number, packed: Packed, commit: () => void): GroupOutcome {
+  /** All of it but `without` or, when it throws, nothing: `commit` is called last. */
+  append(sizes: readonly number[], received: number, packed: Packed, commit: () => void, without = NONE): GroupOutcome {
     const drafts = unpackDrafts(packed)
     const changes = new TopicChanges()
     const before = this.#head
     const requests: RequestOutcome[] = []
     let head = before
     let start = 0
-    for (const size of sizes) {
+    for (const [index, size] of sizes.entries()) {
+      const damaged = without.get(index)
+      if (damaged !== undefined) {
+        requests.push({ damaged })
+        start += size
+        continue
+      }
       const request = new RequestRows(drafts.slice(start, start + size), head, received)
       start += size
       requests.push(this.#request(request))
@@ -79,6 +96,34 @@ export class Appender {
     this.#head = head
     if (generation) this.#begun = true
     return { requests, firstOffset: before + 1, generation }
+  }
+
+  /**
+   * After a group that met damage and was rolled back; outside of a transaction.
+   * @throws SQLiteError it is the index of ids that is damaged, which every event with an id changes
+   */
+  unreadable(sizes: readonly number[], packed: Packed): Unreadable {
+    const drafts = unpackDrafts(packed)
+    const found = new Map<number, number>()
+    let start = 0
+    for (const [index, size] of sizes.entries()) {
+      const place = drafts.slice(start, start + size).findIndex((draft) => this.#isUnreadable(draft))
+      if (place >= 0) found.set(index, place)
+      start += size
+    }
+    return found
+  }
+
+  #isUnreadable({ topic, id }: PackedRow): boolean {
+    const known = id === null ? undefined : this.#topics.find(topic)
+    if (!known || id === null || !this.#findOffset.get(known.id, id)) return false
+    try {
+      this.#findNamed.get(known.id, id)
+      return false
+    } catch (error) {
+      if (isCorrupt(error)) return true
+      throw error
+    }
   }
 
   #beginGeneration({ epoch, firstOffset }: Generation): void {

@@ -3,7 +3,8 @@ import type { Generation } from '../../core/cursor.ts'
 import type { Horizon } from '../../core/event-log.ts'
 import { newEpoch } from '../epoch.ts'
 import type { RetentionGroups } from '../retention.ts'
-import type { Oldest, Opened } from '../store.ts'
+import type { Opened } from '../store.ts'
+import { OldestEvent } from './oldest-event.ts'
 
 /** Of no format: who does not know it goes by the receipt of the newest event. */
 const RETENTION_TIME =
@@ -26,17 +27,13 @@ export interface Books extends Omit<Opened, 'kept'> {
  * power cut that took unsynced commits) answer "unknown" to cursors it never issued, however that came about.
  */
 export function openBooks(database: Database, groups: RetentionGroups): Books {
+  const newest = database.query<{ offset: number; received: number }, []>('SELECT offset, received FROM newest').get()!
+  const last = database
+    .query<{ offset: number; received: number }, []>('SELECT offset, received FROM events ORDER BY offset DESC LIMIT 1')
+    .get()
+  const head = Math.max(newest.offset, last?.offset ?? 0)
+  const oldest = new OldestEvent(database).find(head)
   return database.transaction(() => {
-    const newest = database
-      .query<{ offset: number; received: number }, []>('SELECT offset, received FROM newest')
-      .get()!
-    const last = database
-      .query<{ offset: number; received: number }, []>(
-        'SELECT offset, received FROM events ORDER BY offset DESC LIMIT 1',
-      )
-      .get()
-    const head = Math.max(newest.offset, last?.offset ?? 0)
-    const oldest = oldestEvent(database)
     const begun = beginFirst(database, head)
     database.run(RETENTION_TIME)
     forgetOldGenerations(database, oldest?.offset ?? head + 1)
@@ -52,10 +49,6 @@ export function openBooks(database: Database, groups: RetentionGroups): Books {
       begun,
     }
   })()
-}
-
-export function oldestEvent(database: Database): Oldest | undefined {
-  return database.query<Oldest, []>('SELECT offset, received FROM events ORDER BY offset LIMIT 1').get() ?? undefined
 }
 
 /** Once the newest event may be gone, the events no longer tell which offsets have been used. */

@@ -42,12 +42,15 @@ export interface ReadAnswer {
   events: Packed
   position: number
   horizons: readonly Horizon[]
+  lostUpTo: number
   lost: string | undefined
 }
 
 export interface ReadLastAnswer {
   events: Packed
   position: number
+  damaged: boolean
+  lost: string | undefined
 }
 
 /** What the writer tells without being asked: a step of retention or erasing. */

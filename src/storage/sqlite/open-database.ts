@@ -42,12 +42,14 @@ export function openDatabase(path: string, durability: 'full' | 'normal'): Opene
   return { database, warnings }
 }
 
-/** Looks at both ends of everything through a connection that cannot write. A whole check would read every page. */
+/**
+ * Looks at what every run has to change, through a connection that cannot write. A whole check would read every page, and
+ * the hub goes on beside older events that are damaged.
+ */
 function checkContent(path: string): void {
   const database = new Connection(path, { readonly: true })
   try {
     database.query('SELECT count(*) FROM sqlite_schema').get()
-    database.query('SELECT * FROM events ORDER BY offset LIMIT 1').get()
     database.query('SELECT * FROM events ORDER BY offset DESC LIMIT 1').get()
     database.query('SELECT count(*), max(id) FROM topics').get()
     database.query('SELECT count(*) FROM generations').get()

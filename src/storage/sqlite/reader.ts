@@ -1,11 +1,12 @@
 import type { Horizon, ReadLimit, TopicSummary, TopicsPage } from '../../core/event-log.ts'
-import { exactTopics, type Filter, filterTopic } from '../../core/filter.ts'
+import { exactTopics, type Filter, filterTopic, parseFilter } from '../../core/filter.ts'
 import { Connection } from './connection.ts'
+import { wholeFrom } from './damage.ts'
 import type { ReadAnswer, ReadLastAnswer } from './messages.ts'
 import { type Packed, Packer } from './packed-events.ts'
-import { ROW_COLUMNS, type Row } from './row.ts'
+import { isRow, ROW_COLUMNS, type Row } from './row.ts'
 import { type RowSource, RowSources } from './row-source.ts'
-import { isCorrupt } from './sqlite-error.ts'
+import { ImpossibleRow, isCorrupt } from './sqlite-error.ts'
 import { TopicNames } from './topic-names.ts'
 import { walk } from './walk.ts'
 
@@ -13,6 +14,11 @@ import { walk } from './walk.ts'
 const SLICE_MS = 5
 const CACHE_KIB = 8 * 1024
 const TOPICS_A_STEP = 500
+const EVERYTHING = parseFilter([], [])
+const ONE: ReadLimit = { events: 1, bytes: 1 }
+
+const INDEX_DAMAGED =
+  'An index of the event log is damaged: no event is missing for that, but readers of a topic look through everything. Restore a backup, or export the log and import it.'
 
 const SUMMARY = 'name AS topic, events, last_offset AS lastOffset, last_received AS lastReceived FROM topics'
 
@@ -26,7 +32,6 @@ export class Reader {
   readonly #commit
   readonly #horizons
   readonly #at
-  readonly #oneFrom
   readonly #oldest
   readonly #firstFrom
   readonly #topic
@@ -46,9 +51,6 @@ export class Reader {
       'SELECT horizon_offset AS offset, horizon_received AS received FROM groups ORDER BY rank',
     )
     this.#at = database.prepare<unknown, [number]>(`SELECT ${ROW_COLUMNS} FROM events WHERE offset = ?`)
-    this.#oneFrom = database.prepare<unknown, [number]>(
-      `SELECT ${ROW_COLUMNS} FROM events WHERE offset >= ? ORDER BY offset LIMIT 1`,
-    )
     this.#oldest = database.prepare<{ oldest: number | null }, []>('SELECT min(offset) AS oldest FROM events')
     this.#firstFrom = database.prepare<{ offset: number; received: number }, [number, number]>(
       'SELECT offset, received FROM events WHERE offset >= ? AND offset <= ? ORDER BY offset LIMIT 1',
@@ -60,38 +62,48 @@ export class Reader {
   }
 
   read(after: number, upTo: number, filter: Filter, limit: ReadLimit): ReadAnswer {
-    try {
-      return this.#oneState(() => {
-        const { rows, position } = walk(this.#source(this.#up, filter), Math.max(after, 0), upTo, filter, limit)
-        const horizons = this.#horizons.all()
-        return { events: this.#pack(rows), position: Math.max(position, after), horizons, lost: undefined }
-      })
-    } catch (error) {
-      const wholeFrom = isCorrupt(error) ? this.#wholeAgain(after + 1, upTo) : undefined
-      if (wholeFrom === undefined) throw error
-      return this.#oneState(() => lostUpTo(wholeFrom - 1, after, this.#horizons.all()))
+    const from = Math.max(after, 0)
+    const answer = (source: RowSource, lost: string | undefined): ReadAnswer => {
+      const { rows, position } = walk({ source, names: this.#names, from, to: upTo, filter, limit })
+      return this.#answer(rows, Math.max(position, after), lost)
     }
+    return this.#oneState(() =>
+      this.#aroundDamage(this.#up, filter, [from, upTo], answer, () => {
+        const lostUpTo = this.#wholeFrom(from + 1, upTo + 1) - 1
+        return { ...this.#answer([], lostUpTo, lostBetween(from + 1, lostUpTo)), lostUpTo }
+      }),
+    )
   }
 
   readLast(before: number, filter: Filter, limit: ReadLimit): ReadLastAnswer {
-    return this.#oneState(() => {
-      const { rows, position } = walk(this.#source(this.#down, filter), before, 0, filter, limit)
-      return { events: this.#pack(rows.reverse()), position }
-    })
+    const answer = (source: RowSource, lost: string | undefined): ReadLastAnswer => {
+      const { rows, position } = walk({ source, names: this.#names, from: before, to: 0, filter, limit })
+      return { events: this.#pack(rows.reverse()), position, damaged: false, lost }
+    }
+    return this.#oneState(() =>
+      this.#aroundDamage(this.#down, filter, [before, 0], answer, () => {
+        const lost = lostBetween(this.#wholeFrom(before - 1, 0) + 1, before - 1)
+        return { events: this.#pack([]), position: before, damaged: true, lost }
+      }),
+    )
   }
 
   at(offset: number): Packed {
-    return this.#oneState(() => this.#pack(this.#at.values(offset) as Row[]))
+    return this.#oneState(() => {
+      const rows = this.#at.values(offset) as Row[]
+      for (const row of rows) if (!isRow(row)) throw new ImpossibleRow('a value of another kind')
+      return this.#pack(rows)
+    })
   }
 
-  /** Receipt times never go back, so the place is found by halving. */
+  /** Receipt times never go back, so the place is found by halving. Of damage it is the place before. */
   seek(time: number, upTo: number): number {
     return this.#oneState(() => {
-      let low = this.#oldest.get()?.oldest ?? upTo + 1
+      let low = this.#lowest(upTo)
       let high = upTo + 1
       while (low < high) {
         const middle = Math.floor((low + high) / 2)
-        const event = this.#firstFrom.get(middle, upTo)
+        const event = this.#firstWhole(middle, upTo)
         if (!event || event.received >= time) high = middle
         else low = event.offset + 1
       }
@@ -111,39 +123,75 @@ export class Reader {
     return null
   }
 
-  /** The first offset from `from` on, up to the one after `upTo`, at which something can be read. `undefined`: it is `from` */
-  #wholeAgain(from: number, upTo: number): number | undefined {
-    const isWhole = (offset: number): boolean => {
-      if (offset > upTo) return true
-      try {
-        this.#oneState(() => this.#oneFrom.values(offset))
+  #answer(rows: readonly Row[], position: number, lost: string | undefined): ReadAnswer {
+    return { events: this.#pack(rows), position, horizons: this.#horizons.all(), lostUpTo: 0, lost }
+  }
+
+  /**
+   * An index, or a look ahead for topics and types, comes by damage that lies far behind events that are whole: then one after
+   * the other is looked at, and only what begins with damage is `behind` it.
+   */
+  #aroundDamage<Answer>(
+    sources: RowSources,
+    filter: Filter,
+    [from, to]: [from: number, to: number],
+    answer: (source: RowSource, lost: string | undefined) => Answer,
+    behind: () => Answer,
+  ): Answer {
+    const whole = unlessDamaged(() => answer(this.#source(sources, filter), undefined))
+    if (whole !== undefined) return whole
+    const plain = unlessDamaged(() => {
+      const source = sources.plain(this.#names.verdicts(filter))
+      return answer(source, this.#isIndexWhole(sources, filter, from, to) ? undefined : INDEX_DAMAGED)
+    })
+    return plain ?? behind()
+  }
+
+  #isIndexWhole(sources: RowSources, filter: Filter, from: number, to: number): boolean {
+    return (
+      unlessDamaged(() => {
+        const ids = this.#idsOf(filter)
+        if (ids) sources.lookUp(ids, from, to)
         return true
-      } catch (error) {
-        if (isCorrupt(error)) return false
-        throw error
-      }
-    }
-    if (isWhole(from)) return undefined
-    let step = 1
-    while (!isWhole(from + step)) step *= 2
-    let damaged = from + step / 2
-    let whole = Math.min(from + step, upTo + 1)
-    while (whole - damaged > 1) {
-      const middle = Math.floor((damaged + whole) / 2)
-      if (isWhole(middle)) whole = middle
-      else damaged = middle
-    }
-    return whole
+      }) ?? false
+    )
+  }
+
+  /** The first offset from a damaged one towards `end` at which something can be read; `end` when there is none before it. */
+  #wholeFrom(damaged: number, end: number): number {
+    const up = end > damaged
+    const source = (up ? this.#up : this.#down).all()
+    const walked = { source, names: this.#names, to: up ? end - 1 : end, filter: EVERYTHING, limit: ONE }
+    return wholeFrom(damaged, end, (offset) => {
+      return unlessDamaged(() => walk({ ...walked, from: up ? offset - 1 : offset + 1 })) !== undefined
+    })
+  }
+
+  #lowest(upTo: number): number {
+    const found = unlessDamaged(() => this.#oldest.get()?.oldest ?? upTo + 1)
+    return found ?? 1
+  }
+
+  /** The first event from `offset` on that can be read. */
+  #firstWhole(offset: number, upTo: number): { offset: number; received: number } | undefined {
+    const found = unlessDamaged(() => this.#firstFrom.all(offset, upTo))
+    if (found) return found[0]
+    const whole = this.#wholeFrom(offset, upTo + 1)
+    return whole > upTo ? undefined : (this.#firstFrom.get(whole, upTo) ?? undefined)
   }
 
   #source(sources: RowSources, filter: Filter): RowSource {
-    if (filter.patterns.some((pattern) => pattern.open && pattern.segments.length === 0)) {
+    if (isOfAllTopics(filter)) {
       if (filter.types.length === 0) return sources.all()
       // The topics say nothing about which events these are.
       return sources.scan(this.#names.verdicts(filter), filter)
     }
-    const ids = this.#names.idsOf(filter)
+    const ids = this.#idsOf(filter)
     return ids ? sources.topics(ids) : sources.scan(this.#names.verdicts(filter), filter)
+  }
+
+  #idsOf(filter: Filter): number[] | undefined {
+    return isOfAllTopics(filter) ? undefined : this.#names.idsOf(filter)
   }
 
   #exactTopics(names: readonly string[], after: string | undefined, limit: number): TopicsPage {
@@ -210,12 +258,20 @@ function byteOrder(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
 
-/** What a damaged page holds is gone for readers as what retention took is: they are told of a gap, and go on behind it. */
-function lostUpTo(position: number, after: number, horizons: readonly Horizon[]): ReadAnswer {
-  return {
-    events: new Packer().finish(),
-    position,
-    horizons: horizons.map((horizon) => (horizon.offset < position ? { ...horizon, offset: position } : horizon)),
-    lost: `The event log is damaged: what lies at the offsets ${after + 1} to ${position} cannot be read. Restore a backup, or export what is whole.`,
+function isOfAllTopics({ patterns }: Filter): boolean {
+  return patterns.some((pattern) => pattern.open && pattern.segments.length === 0)
+}
+
+/** @returns `undefined` when it met damage */
+function unlessDamaged<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (isCorrupt(error)) return undefined
+    throw error
   }
+}
+
+function lostBetween(first: number, last: number): string {
+  return `The event log is damaged: what lies at the offsets ${first} to ${last} cannot be read. Restore a backup, or export what is whole.`
 }

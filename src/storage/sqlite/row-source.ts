@@ -1,6 +1,7 @@
 import type { Database, Statement } from 'bun:sqlite'
 import { type Filter, filterType } from '../../core/filter.ts'
 import { type Direction, ROW_COLUMNS, type Row, rangeSql } from './row.ts'
+import { ImpossibleRow } from './sqlite-error.ts'
 import type { Verdicts } from './topic-names.ts'
 
 /** Rows that match by topic (not yet by type), in order. */
@@ -33,6 +34,7 @@ export class RowSources {
   readonly #skimTypes: Statement<unknown, Range>
   readonly #ofTypes: Statement<unknown, [from: number, to: number, types: string, count: number]>
   readonly #these: Statement<unknown, [string]>
+  readonly #last: Statement<{ offset: number | null }, Range>
 
   constructor(database: Database, direction: Direction) {
     this.#direction = direction
@@ -44,6 +46,8 @@ export class RowSources {
     this.#skimTypes = database.prepare(`SELECT offset, topic_id, type FROM events WHERE ${range}`)
     const typed = rangeSql(direction, 'AND type IN (SELECT value FROM json_each(?))')
     this.#ofTypes = database.prepare(`SELECT offset, topic_id FROM events WHERE ${typed}`)
+    const back = `SELECT offset FROM events WHERE ${direction === 'up' ? 'offset >= ?1 + 1 AND offset <= ?2' : 'offset <= ?1 - 1 AND offset > ?2'}`
+    this.#last = database.prepare(`${back} ORDER BY offset ${direction === 'up' ? 'DESC' : 'ASC'} LIMIT ?3`)
     this.#these = database.prepare(
       `SELECT ${ROW_COLUMNS} FROM events WHERE offset IN (SELECT value FROM json_each(?))
        ORDER BY offset ${direction === 'up' ? 'ASC' : 'DESC'}`,
@@ -52,7 +56,17 @@ export class RowSources {
 
   /** Everything there is. */
   all(): RowSource {
-    return (from, to, count) => portion(this.#range.values(from, to, count) as Row[], from, count)
+    return (from, to, count) => this.#whole(from, to, count)
+  }
+
+  /** Everything, and what does not match left out: looks at no index, and no further than at what it gives. */
+  plain(verdicts: Verdicts): RowSource {
+    return this.#dense(verdicts)
+  }
+
+  /** Looks into the topic index for the next offset of each, and nowhere else. */
+  lookUp(ids: readonly number[], from: number, to: number): void {
+    for (const id of ids) this.#topicOffsets.values(id, from, to, 1)
   }
 
   /** By the topic index. */
@@ -89,7 +103,7 @@ export class RowSources {
 
   #dense(verdicts: Verdicts): RowSource {
     return (from, to, count) => {
-      const looked = portion(this.#range.values(from, to, count) as Row[], from, count)
+      const looked = this.#whole(from, to, count)
       const rows = looked.rows.filter((row) => verdicts.matches(row[1]))
       if (looked.rows.length > 0) verdicts.density = rows.length / looked.rows.length
       return { ...looked, rows }
@@ -101,6 +115,7 @@ export class RowSources {
     const skim = byType ? this.#skimTypes : this.#skim
     return (from, to, count) => {
       const looked = skim.values(from, to, SKIM_ROWS) as [offset: number, topicId: number, type: string][]
+      if (looked.length < SKIM_ROWS) this.#requireEnd(looked.at(-1)?.[0], from, to)
       const offsets: number[] = []
       let seen = 0
       for (const [offset, topicId, type] of looked) {
@@ -128,6 +143,19 @@ export class RowSources {
       const offsets = lists.flat().sort((a, b) => (up ? a - b : b - a))
       return portion(this.#fetch(offsets.slice(0, count)), from, count)
     }
+  }
+
+  #whole(from: number, to: number, count: number): Portion {
+    const looked = portion(this.#range.values(from, to, count) as Row[], from, count)
+    if (looked.end) this.#requireEnd(looked.rows.at(-1)?.[0], from, to)
+    return looked
+  }
+
+  /** A flipped byte that makes an offset of the middle a great one ends a walk there, and what is behind would be missing. */
+  #requireEnd(found: number | undefined, from: number, to: number): void {
+    if (found === to || from === to) return
+    const last = this.#last.get(from, to, 1)?.offset
+    if (last !== undefined && last !== found) throw new ImpossibleRow(`no end at ${found}`)
   }
 
   #fetch(offsets: readonly number[]): Row[] {

@@ -11,6 +11,21 @@ export type Row = [
   data: string,
 ]
 
+/** The table is strict: what has a value of another kind lies on a damaged page. */
+export function isRow([offset, topicId, received, bytes, isText, type, id, time, data]: readonly unknown[]): boolean {
+  return (
+    typeof offset === 'number' &&
+    typeof topicId === 'number' &&
+    typeof received === 'number' &&
+    typeof bytes === 'number' &&
+    typeof isText === 'number' &&
+    typeof type === 'string' &&
+    (id === null || typeof id === 'string') &&
+    (time === null || typeof time === 'string') &&
+    typeof data === 'string'
+  )
+}
+
 export const ROW_COLUMNS = 'offset, topic_id, received, bytes, is_text, type, id, time, data'
 
 /** Which way a read goes through the log. `from` is exclusive, `to` inclusive going up, and exclusive going down. */

@@ -41,9 +41,18 @@ export function damaged(error: unknown, keeps = 'event log'): unknown {
   )
 }
 
+/** What SQLite gives back without a word and cannot be: as much a damaged page as one that it refuses. */
+export class ImpossibleRow extends Error {
+  readonly code = 'SQLITE_CORRUPT'
+}
+
 // Not by `code`: a TypeError of the runtime has one too (ERR_INVALID_ARG_TYPE).
 function isOfDisk(error: unknown): boolean {
-  return error instanceof SQLiteError || (error instanceof Error && 'errno' in error && 'syscall' in error)
+  return (
+    error instanceof SQLiteError ||
+    error instanceof ImpossibleRow ||
+    (error instanceof Error && 'errno' in error && 'syscall' in error)
+  )
 }
 
 export function isFull(error: unknown): boolean {
@@ -52,7 +61,8 @@ export function isFull(error: unknown): boolean {
   return error.code === 'SQLITE_FULL' || error.code === 'SQLITE_IOERR_SHMSIZE' || error.code === 'ENOSPC'
 }
 
-export function isCorrupt(error: unknown): error is SQLiteError {
+export function isCorrupt(error: unknown): error is SQLiteError | ImpossibleRow {
+  if (error instanceof ImpossibleRow) return true
   return error instanceof SQLiteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code ?? '')
 }
 

@@ -1,10 +1,10 @@
 import { Generations } from '../../core/cursor.ts'
 import { HubError } from '../../core/errors.ts'
 import type { StoredEvent } from '../../core/event.ts'
-import type { LastPage, ReadLimit, TopicsPage } from '../../core/event-log.ts'
+import type { ReadLimit, TopicsPage } from '../../core/event-log.ts'
 import type { Filter } from '../../core/filter.ts'
 import type { RetentionLimits } from '../retention.ts'
-import type { Group, GroupOutcome, Opened, Store, StoreListener, StorePage } from '../store.ts'
+import type { Group, GroupOutcome, Opened, Store, StoreLastPage, StoreListener, StorePage } from '../store.ts'
 import { WorkerLink } from '../worker/worker-link.ts'
 import type { ReaderCalls, WriterCalls, WriterNews, WriterOpened, WriterOptions } from './messages.ts'
 import { packDrafts, unpackEvents } from './packed-events.ts'
@@ -66,9 +66,9 @@ export class SqliteStore implements Store {
     return { events: unpackEvents(events, this.generations), ...rest }
   }
 
-  async readLast(before: number, filter: Filter, limit: ReadLimit): Promise<LastPage> {
-    const { events, position } = await this.#reader.call('readLast', { before, filter, limit })
-    return { events: unpackEvents(events, this.generations), position }
+  async readLast(before: number, filter: Filter, limit: ReadLimit): Promise<StoreLastPage> {
+    const { events, ...rest } = await this.#reader.call('readLast', { before, filter, limit })
+    return { events: unpackEvents(events, this.generations), ...rest }
   }
 
   async at(offset: number): Promise<StoredEvent | undefined> {

@@ -1,5 +1,6 @@
 import type { Database } from 'bun:sqlite'
 import { exactTopics, type Filter, filterTopic } from '../../core/filter.ts'
+import { ImpossibleRow } from './sqlite-error.ts'
 
 /** Names remembered at a time; above it all are forgotten and looked up again. */
 const REMEMBERED_NAMES = 50_000
@@ -26,9 +27,13 @@ export class TopicNames {
     )
   }
 
-  /** Of a topic that has events in this state of the log. */
+  /** Of a topic that has events in this state of the log. @throws ImpossibleRow when there is none: who has the id is damaged */
   nameOf(id: number): string {
-    return this.#names.get(id) ?? this.#remember(id, this.#select.get(id)!.name)
+    const known = this.#names.get(id)
+    if (known !== undefined) return known
+    const found = this.#select.get(id)
+    if (!found) throw new ImpossibleRow(`no topic ${id}`)
+    return this.#remember(id, found.name)
   }
 
   /** The topics to read by, or `undefined` when there are too many to know or to go by. */

@@ -1,6 +1,6 @@
 import type { Database } from 'bun:sqlite'
-import { HubError } from '../../core/errors.ts'
 import type { RetentionGroups } from '../retention.ts'
+import { ImpossibleRow } from './sqlite-error.ts'
 
 export interface TopicRow {
   id: number
@@ -83,15 +83,12 @@ export class TopicTable {
     return this.#remember(Number(lastInsertRowid), name)
   }
 
-  /** @throws HubError `log-failed`: events are never without their topic */
+  /** @throws ImpossibleRow: events are never without their topic */
   byId(id: number): TopicRow {
     const remembered = this.#byId.get(id)
     if (remembered) return remembered
     const row = this.#name.get(id)
-    if (!row) {
-      const message = `The event log is damaged: an event belongs to topic ${id}, which is not there; restore a backup of it.`
-      throw new HubError('log-failed', message)
-    }
+    if (!row) throw new ImpossibleRow(`an event belongs to topic ${id}, which is not there`)
     return this.#remember(id, row.name)
   }
 

@@ -5,16 +5,18 @@ import { sum } from '../../core/log-stats.ts'
 import { finishRestore } from '../archive/pending-restore.ts'
 import { RetentionGroups, type RetentionLimits } from '../retention.ts'
 import type { GroupOutcome, Removed } from '../store.ts'
-import { Appender } from './append.ts'
-import { oldestEvent, openBooks, rememberNewest, rememberTime } from './books.ts'
+import { Appender, type Unreadable } from './append.ts'
+import { openBooks, rememberNewest, rememberTime } from './books.ts'
 import { EVENTS_FILE, prepareDirectory, requireThere } from './directory.ts'
 import { Eraser } from './erase.ts'
 import { lockDirectory } from './lock.ts'
 import type { WriterCalls, WriterOpened, WriterOptions } from './messages.ts'
+import { OldestEvent } from './oldest-event.ts'
 import { BUSY_TIMEOUT_MS, openDatabase } from './open-database.ts'
 import { damaged, isBusy, isCorrupt, isFull } from './sqlite-error.ts'
+import { StoppedGroups } from './stopped-groups.ts'
 import { TopicTable } from './topic-table.ts'
-import { Trimmer } from './trim.ts'
+import { type Portion, Trimmer } from './trim.ts'
 
 /** With a commit, so that a crash forgets no more. */
 const TIME_STORED_EVERY_MS = 60_000
@@ -23,6 +25,8 @@ const CHECKPOINT_TRIES = 20
 const CHECKPOINT_PAUSE_MS = 50
 /** Above the slice that our own reader takes (5 ms): publishing waits for it. */
 const CHECKPOINT_WAIT_MS = 10
+/** A day, at one in 15 seconds: retention that damage stops is tried again, and said again. */
+const TRIMS_BETWEEN_TRIES = 5_760
 
 /** The one connection that writes, and everything that happens on it. Lives in the writer worker. */
 export class Writer {
@@ -36,6 +40,8 @@ export class Writer {
   readonly #topics: TopicTable
   readonly #appender: Appender
   readonly #trimmer: Trimmer
+  readonly #oldest: OldestEvent
+  readonly #stopped: StoppedGroups
   readonly #eraser: Eraser
   readonly #begin
   readonly #commit
@@ -48,9 +54,7 @@ export class Writer {
   #trimScheduled = false
   /** Erased text may still be in the WAL. */
   #walHoldsErased = false
-  /** What retention cannot get past, until it has been said. It does not run any more then. */
-  #untold: unknown
-  #stuck = false
+  #trims = 0
   #closed = false
 
   constructor({ directory, durability, retention }: WriterOptions, tellRemoved: (removed: Removed) => void) {
@@ -72,6 +76,8 @@ export class Writer {
       this.#topics = new TopicTable(database, groups)
       this.#appender = new Appender(database, this.#topics, books.head, begun)
       this.#trimmer = new Trimmer(database, groups, this.#topics, books.horizons)
+      this.#stopped = new StoppedGroups(groups)
+      this.#oldest = new OldestEvent(database)
       this.#eraser = new Eraser(database, this.#topics)
       this.#begin = database.prepare('BEGIN IMMEDIATE')
       this.#commit = database.prepare('COMMIT')
@@ -84,14 +90,25 @@ export class Writer {
     }
   }
 
-  commit({ sizes, received, now, drafts }: WriterCalls['commit']['ask']): GroupOutcome {
-    this.#now = now
+  commit(ask: WriterCalls['commit']['ask']): GroupOutcome {
+    this.#now = ask.now
+    try {
+      return this.#store(ask)
+    } catch (error) {
+      // A transaction in which a damaged page was read cannot be committed: it is begun again without who asked for that.
+      const unreadable = isCorrupt(error) ? this.#appender.unreadable(ask.sizes, ask.drafts) : undefined
+      if (!unreadable || unreadable.size === 0) throw error
+      return this.#store(ask, unreadable)
+    }
+  }
+
+  #store({ sizes, received, now, drafts }: WriterCalls['commit']['ask'], without?: Unreadable): GroupOutcome {
     const before = this.#appender.head
     const remembersTime = Math.abs(now - this.#storedNow) >= TIME_STORED_EVERY_MS
     try {
       this.#begin.run()
       if (remembersTime) rememberTime(this.#database, now)
-      const outcome = this.#appender.append(sizes, received, drafts, () => this.#commit.run())
+      const outcome = this.#appender.append(sizes, received, drafts, () => this.#commit.run(), without)
       this.#received = received
       if (remembersTime) this.#storedNow = now
       this.#storedSinceStep += this.#appender.head - before
@@ -106,21 +123,22 @@ export class Writer {
 
   retain(limits: RetentionLimits): null {
     this.#groups.replace(limits)
+    this.#trimmer.tryAgain()
     return null
   }
 
   /**
    * Until nothing is above its limits; commits go in between.
-   * @throws HubError `log-failed`: the file was removed; `log-corrupt`, once: it met a damaged page
+   * @throws HubError `log-failed`: the file was removed; `log-corrupt`, once a day: it met damaged pages
    */
   async trim(now: number): Promise<null> {
     requireThere(this.#path)
     this.#now = now
+    if (++this.#trims % TRIMS_BETWEEN_TRIES === 0) this.#trimmer.tryAgain()
     while (this.#trimStep()) await nextTurn()
-    const untold = this.#untold
-    this.#untold = undefined
-    if (untold !== undefined) throw untold
     if (this.#walHoldsErased && !this.#closed) this.#tryEmptyWal()
+    const stopped = this.#stopped.take()
+    if (stopped) throw stopped
     return null
   }
 
@@ -129,11 +147,7 @@ export class Writer {
     const upTo = this.#appender.head
     let count = 0
     for (let more = true; more && !this.#closed; ) {
-      const step = this.#transaction(() => {
-        const result = this.#eraser.step(what, upTo)
-        if (result.count > 0) rememberNewest(this.#database, upTo, this.#received)
-        return result
-      })
+      const step = this.#eraseStep(what, upTo)
       count += step.count
       if (step.count > 0) this.#walHoldsErased = true
       more = step.more
@@ -145,6 +159,19 @@ export class Writer {
     }
     if (this.#walHoldsErased) await this.#emptyWal()
     return count
+  }
+
+  // Nobody is promised that a damaged event can be erased, and whoever asks again must not end the hub again.
+  #eraseStep(what: { offset: number } | { topic: string }, upTo: number): ReturnType<Eraser['step']> {
+    try {
+      return this.#transaction(() => {
+        const result = this.#eraser.step(what, upTo)
+        if (result.count > 0) rememberNewest(this.#database, upTo, this.#received)
+        return result
+      })
+    } catch (error) {
+      throw damaged(error)
+    }
   }
 
   close(): null {
@@ -182,7 +209,7 @@ export class Writer {
   }
 
   #scheduleTrim(): void {
-    if (this.#trimScheduled || this.#stuck || this.#trimmer.due(this.#now) === undefined) return
+    if (this.#trimScheduled || this.#trimmer.due(this.#now) === undefined) return
     this.#trimScheduled = true
     setImmediate(() => {
       this.#trimScheduled = false
@@ -192,15 +219,22 @@ export class Writer {
 
   /** @returns whether there may be more to do */
   #trimStep(): boolean {
-    const group = this.#closed || this.#stuck ? undefined : this.#trimmer.due(this.#now)
+    const group = this.#closed ? undefined : this.#trimmer.due(this.#now)
     if (group === undefined) return false
     const stored = this.#storedSinceStep
     this.#storedSinceStep = 0
     // A trim that a power cut undoes brings its events and its horizon back together, so it need not be waited for.
     this.#database.run('PRAGMA synchronous = NORMAL')
+    let portion: Portion | undefined
     try {
+      portion = this.#trimmer.look(group, stored)
+      if (!portion) {
+        if (!this.#trimmer.pass(group, this.#now, this.#appender.head)) this.#standStill(group, undefined)
+        return true
+      }
+      const rows = portion
       const step = this.#transaction(() => {
-        const result = this.#trimmer.step(group, this.#now, stored)
+        const result = this.#trimmer.step(rows, this.#now)
         if (result.horizon) rememberNewest(this.#database, this.#appender.head, this.#received)
         return result
       })
@@ -210,16 +244,20 @@ export class Writer {
       // The next publish meets the full disk or the lock too, and tells; trimming is tried again after it.
       if (isFull(error) || isBusy(error)) return false
       if (!isCorrupt(error)) throw error
-      this.#stuck = true
-      this.#untold = damaged(error)
-      return false
+      if (!portion || !this.#trimmer.takeLess(portion)) this.#standStill(group, error)
+      return true
     } finally {
       if (this.#durability === 'full') this.#database.run('PRAGMA synchronous = FULL')
     }
   }
 
+  #standStill(group: number, cause: unknown): void {
+    this.#stopped.add(group, this.#trimmer.standStill(group), cause)
+  }
+
   #removed(removed: Omit<Removed, 'horizons' | 'oldest'>): void {
-    this.#tellRemoved({ ...removed, horizons: this.#trimmer.horizons, oldest: oldestEvent(this.#database) })
+    const oldest = this.#oldest.find(this.#appender.head)
+    this.#tellRemoved({ ...removed, horizons: this.#trimmer.horizons, oldest })
   }
 
   #transaction<T>(run: () => T): T {

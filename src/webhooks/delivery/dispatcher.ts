@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
+import { HubError } from '../../core/errors.ts'
 import type { EventLog } from '../../core/event-log.ts'
 import type { HubMetrics } from '../../core/metrics.ts'
 import { failureOfStatus } from '../outbound/failure-of-status.ts'
@@ -148,7 +149,8 @@ export class Dispatcher {
   /** Of an event that was tried before. */
   async #again(outlet: Outlet, job: Job): Promise<Message | (JobResult & { kind: 'gone' })> {
     const { log } = this.#options
-    const event = await log.at(job.offset)
+    const event = await log.at(job.offset).catch(ifDamaged)
+    if (event === 'damaged') return { kind: 'gone', expired: true }
     if (!event) return { kind: 'gone', expired: log.horizon(outlet.plan.filter).offset >= job.offset }
     const message = outlet.messageOf(event, job)
     // Too large it was not when it was tried first.
@@ -197,4 +199,10 @@ function resultOf(outcome: Outcome): JobResult {
   if (status >= 200 && status < 300) return { kind: 'taken' }
   if (status === 410 || status === 413) return { kind: 'refused', failure: 'http_4xx' }
   return { kind: 'failed', failure: failureOfStatus(status), retryAfterMs, ofEvent: OF_EVENT.has(status) }
+}
+
+/** What lies on a damaged page of the disk is there at no later attempt either. */
+function ifDamaged(error: unknown): 'damaged' {
+  if (error instanceof HubError && error.code === 'log-corrupt') return 'damaged'
+  throw error
 }

@@ -149,7 +149,7 @@ test('pages that went bad under a running log are lost to its readers, and it go
   expect(await code(log.at(5_001))).toBe('log-corrupt')
   expect(failures).toEqual([])
   const lost = await log.read(1_000, everything, roomy)
-  expect([lost.events, lost.position, lost.horizon.offset]).toEqual([[], 10_000, 10_000])
+  expect([lost.events, lost.position, lost.lostUpTo]).toEqual([[], 10_000, 10_000])
   expect((await log.append([draftOf('a')]))[0]!.offset).toBe(10_001)
   expect((await log.read(10_000, everything, roomy)).events.map(({ offset }) => offset)).toEqual([10_001])
   expect(failures).toEqual([])

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { HubError } from '../../../src/core/errors.ts'
 import { ALL_GRANTS } from '../../../src/core/grants.ts'
 import type { Principal } from '../../../src/core/principal.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -75,6 +76,25 @@ test('what retention took while a receiver was down is said when it is back, als
   expect(callback.notices.at(-1)!.json.type).toBe('gap')
   await minutes(hub, clock, 30)
   expect(callback.notices.length).toBe(before + 1)
+})
+
+test('an event that the disk gives back damaged for another attempt is gone, and a gap', async () => {
+  const clock = new ManualClock(Date.now())
+  const hub = await hubWith({ clock })
+  const callback = receiver({ answer: ({ json }) => status(json.data?.data === 'damaged' ? 503 : 204) })
+  await hub.subscribe(callback.url())
+  hub.log.at = () => Promise.reject(new HubError('log-corrupt', 'The event log is damaged.'))
+  await hub.publish('t', 'damaged')
+  await until('it is tried', () => callback.attempts.length >= 1)
+  await minutes(hub, clock, 60)
+  expect(hub.webhooks.list()[0]).toMatchObject({ waiting: 0, behind: 0 })
+  await hub.publish('t', 'whole')
+  await until('a gap', () => {
+    clock.pass(60_000)
+    return callback.notices.length > 0
+  })
+  expect(callback.notices[0]!.json.type).toBe('gap')
+  expect(hub.reports).toEqual([])
 })
 
 test('a gap that nobody heard of stays owed over a restart', async () => {
