@@ -6,7 +6,7 @@ import type { ReadAnswer, ReadLastAnswer } from './messages.ts'
 import { type Packed, Packer } from './packed-events.ts'
 import { isRow, ROW_COLUMNS, type Row } from './row.ts'
 import { type RowSource, RowSources } from './row-source.ts'
-import { ImpossibleRow, isCorrupt } from './sqlite-error.ts'
+import { ImpossibleRow, isCorrupt, unlessDamaged } from './sqlite-error.ts'
 import { TopicNames } from './topic-names.ts'
 import { walk } from './walk.ts'
 
@@ -260,16 +260,6 @@ function byteOrder(a: string, b: string): number {
 
 function isOfAllTopics({ patterns }: Filter): boolean {
   return patterns.some((pattern) => pattern.open && pattern.segments.length === 0)
-}
-
-/** @returns `undefined` when it met damage */
-function unlessDamaged<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch (error) {
-    if (isCorrupt(error)) return undefined
-    throw error
-  }
 }
 
 function lostBetween(first: number, last: number): string {

@@ -69,3 +69,13 @@ export function isCorrupt(error: unknown): error is SQLiteError | ImpossibleRow 
 export function isBusy(error: unknown): boolean {
   return error instanceof SQLiteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code ?? '')
 }
+
+/** @returns `undefined` when it met damage */
+export function unlessDamaged<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (isCorrupt(error)) return undefined
+    throw error
+  }
+}

@@ -3,7 +3,7 @@ import type { Horizon } from '../../core/event-log.ts'
 import type { Amount } from '../../core/log-stats.ts'
 import type { RetentionGroups } from '../retention.ts'
 import { wholeFrom } from './damage.ts'
-import { ImpossibleRow, isCorrupt } from './sqlite-error.ts'
+import { ImpossibleRow, unlessDamaged } from './sqlite-error.ts'
 import { TopicChanges, type TopicTable } from './topic-table.ts'
 
 /** Rows a step looks at, about 1 ms, and twice what was stored since the last one, so that trimming keeps up. */
@@ -238,15 +238,5 @@ export class Trimmer {
       )
       .all(from, before)
       .some(({ id }) => this.#topics.byId(id).group === group)
-  }
-}
-
-/** @returns `undefined` when it met damage */
-function unlessDamaged<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch (error) {
-    if (isCorrupt(error)) return undefined
-    throw error
   }
 }
