@@ -15,11 +15,13 @@ import type {
 } from '../core/event-log.ts'
 import type { Filter } from '../core/filter.ts'
 import { LogStats } from '../core/log-stats.ts'
+import { AnnouncedHead } from './announced-head.ts'
 import { Feed } from './feed.ts'
 import { GroupCommit, type Request } from './group-commit.ts'
 import { LogTroubles } from './log-troubles.ts'
 import { ReceiptClock } from './receipt-clock.ts'
-import { receiptsOf } from './receipts.ts'
+import { receiptsOf, type Settled } from './receipts.ts'
+import { Removals } from './removals.ts'
 import type { RetentionGroups, RetentionLimits } from './retention.ts'
 import { RetentionClock } from './retention-clock.ts'
 import type { Oldest, Removed, Store } from './store.ts'
@@ -53,14 +55,11 @@ export class RetainedLog implements EventLog {
   readonly #retentionClock: RetentionClock
   readonly #queue: GroupCommit
   readonly #commits = new Feed<Commit>()
-  readonly #removals = new Feed<Removal>()
+  readonly #removals: Removals
   readonly #failures = new Feed<HubError>()
   readonly #stopAgeCheck: () => void
-  #announced: { offset: number; resolve(): void; reject(error: HubError): void }[] = []
+  readonly #head: AnnouncedHead
   #horizons: readonly Horizon[]
-  /** Per retention group, what its last trimming reached. */
-  #trimmedTo: readonly number[] = []
-  #head: number
   #oldest: Oldest | undefined
   #failure: HubError | undefined
   #closing: Promise<void> | undefined
@@ -73,7 +72,8 @@ export class RetainedLog implements EventLog {
     this.#troubles = new LogTroubles(clock, warn)
     this.#receipts = new ReceiptClock(store.opened.received, clock, warn)
     this.#retentionClock = new RetentionClock(store.opened.time || store.opened.received, clock, warn)
-    this.#head = store.opened.head
+    this.#removals = new Removals(groups)
+    this.#head = new AnnouncedHead(store.opened.head)
     this.#oldest = store.opened.oldest
     this.stats = new LogStats(store.opened.kept, store.opened.oldest?.received)
     this.#horizons = store.opened.horizons
@@ -87,11 +87,11 @@ export class RetainedLog implements EventLog {
   }
 
   get head(): number {
-    return this.#head
+    return this.#head.offset
   }
 
   get oldest(): number {
-    return this.#oldest?.offset ?? this.#head + 1
+    return this.#oldest?.offset ?? this.head + 1
   }
 
   get pressure(): Pressure {
@@ -106,7 +106,7 @@ export class RetainedLog implements EventLog {
 
   async read(after: number, filter: Filter, limit: ReadLimit): Promise<Page> {
     this.#requireOpen()
-    const page = await this.#asked(this.#store.read(after, this.#head, filter, limit))
+    const page = await this.#asked(this.#store.read(after, this.head, filter, limit))
     this.#noteLost(page)
     return {
       events: page.events,
@@ -118,19 +118,19 @@ export class RetainedLog implements EventLog {
 
   async readLast(before: number, filter: Filter, limit: ReadLimit): Promise<LastPage> {
     this.#requireOpen()
-    const page = await this.#asked(this.#store.readLast(Math.min(before, this.#head + 1), filter, limit))
+    const page = await this.#asked(this.#store.readLast(Math.min(before, this.head + 1), filter, limit))
     this.#noteLost(page)
     return { events: page.events, position: page.position, damaged: page.damaged ?? false }
   }
 
   async at(offset: number): Promise<StoredEvent | undefined> {
     this.#requireOpen()
-    return offset > this.#head ? undefined : this.#asked(this.#store.at(offset))
+    return offset > this.head ? undefined : this.#asked(this.#store.at(offset))
   }
 
   async seek(time: number): Promise<number> {
     this.#requireOpen()
-    return this.#asked(this.#store.seek(time, this.#head))
+    return this.#asked(this.#store.seek(time, this.head))
   }
 
   horizon(filter: Filter): Horizon {
@@ -140,7 +140,7 @@ export class RetainedLog implements EventLog {
   async topics(filter: Filter, after: string | undefined, limit: number): Promise<TopicsPage> {
     this.#requireOpen()
     const page = await this.#asked(this.#store.topics(filter, after, limit))
-    await this.#untilAnnounced(page.topics.reduce((last, topic) => Math.max(last, topic.lastOffset), 0))
+    await this.#head.until(page.topics.reduce((last, topic) => Math.max(last, topic.lastOffset), 0))
     return page
   }
 
@@ -231,16 +231,7 @@ export class RetainedLog implements EventLog {
       if (outcome.generation) this.generations.begin(outcome.generation)
       const { events, settled } = receiptsOf(requests, outcome, received, this.generations)
       const ran = events.length > 0 ? this.#announce(events) : undefined
-      const answer = () => {
-        for (const { request, result } of settled) {
-          if (!(result instanceof HubError)) {
-            request.answer(result)
-            continue
-          }
-          if (result.code === 'log-corrupt') this.#troubles.note(result)
-          request.refuse(result)
-        }
-      }
+      const answer = () => this.#answer(settled)
       if (ran) void ran.then(answer)
       else answer()
     } catch (error) {
@@ -250,26 +241,26 @@ export class RetainedLog implements EventLog {
     }
   }
 
+  #answer(settled: readonly Settled[]): void {
+    for (const { request, result } of settled) {
+      if (!(result instanceof HubError)) {
+        request.answer(result)
+        continue
+      }
+      if (result.code === 'log-corrupt') this.#troubles.note(result)
+      request.refuse(result)
+    }
+  }
+
   #announce(events: StoredEvent[]): Promise<void> | undefined {
-    this.#head = events.at(-1)!.offset
+    const told = this.#head.advance(events.at(-1)!.offset)
     this.#setOldest(this.#oldest ?? events[0]!)
     let bytes = 0
     for (const event of events) bytes += event.bytes
     this.stats.stored({ events: events.length, bytes })
-    const ran = this.#commits.emit({ events, head: this.#head })
-    if (this.#announced.length > 0) {
-      const due = this.#announced.filter((waiter) => waiter.offset <= this.#head)
-      this.#announced = this.#announced.filter((waiter) => waiter.offset > this.#head)
-      for (const waiter of due) waiter.resolve()
-    }
+    const ran = this.#commits.emit({ events, head: this.head })
+    told()
     return ran
-  }
-
-  // The reader can be a moment ahead of the feed; nobody may learn of an event before the feed has told of it.
-  #untilAnnounced(offset: number): Promise<void> | undefined {
-    if (offset <= this.#head) return undefined
-    if (this.#failure) throw this.#failure
-    return new Promise((resolve, reject) => this.#announced.push({ offset, resolve, reject }))
   }
 
   #setOldest(oldest: Oldest | undefined): void {
@@ -277,39 +268,11 @@ export class RetainedLog implements EventLog {
     this.stats.oldestReceived = oldest?.received
   }
 
-  #remove({ horizons, oldest, removed, trimmedTo, erased }: Removed): void {
-    this.#horizons = horizons
-    this.#setOldest(oldest)
-    this.stats.removed(removed, erased ? 'erased' : 'trimmed')
-    if (erased) {
-      const upTo = 'topic' in erased ? erased.upTo : erased.offset
-      const gone: Removal['gone'] =
-        'topic' in erased
-          ? ({ offset, topic }) => offset <= upTo && topic === erased.topic
-          : ({ offset }) => offset === upTo
-      this.#removals.emit({ from: 'topic' in erased ? 0 : upTo - 1, upTo, erased: true, gone })
-    }
-    if (trimmedTo) this.#removeTrimmed(trimmedTo)
-  }
-
-  #removeTrimmed(trimmedTo: readonly number[]): void {
-    const before = this.#trimmedTo
-    this.#trimmedTo = trimmedTo
-    let from = Number.POSITIVE_INFINITY
-    let upTo = 0
-    for (const [group, offset] of trimmedTo.entries()) {
-      const last = before[group] ?? 0
-      if (offset <= last) continue
-      from = Math.min(from, last)
-      upTo = Math.max(upTo, offset)
-    }
-    const groups = this.#groups
-    this.#removals.emit({
-      from: Math.min(from, upTo),
-      upTo,
-      erased: false,
-      gone: ({ offset, topic }) => offset <= upTo && offset <= (trimmedTo[groups.groupOf(topic)] ?? 0),
-    })
+  #remove(removed: Removed): void {
+    this.#horizons = removed.horizons
+    this.#setOldest(removed.oldest)
+    this.stats.removed(removed.removed, removed.erased ? 'erased' : 'trimmed')
+    this.#removals.tell(removed)
   }
 
   #fail(error: HubError): void {
@@ -317,7 +280,7 @@ export class RetainedLog implements EventLog {
     this.#failure = error
     this.#stopAgeCheck()
     this.#queue.refuseWaiting(error)
-    for (const waiter of this.#announced.splice(0)) waiter.reject(error)
+    this.#head.fail(error)
     this.#failures.emit(error)
   }
 }
