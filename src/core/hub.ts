@@ -3,6 +3,7 @@ import { CatchUp } from './catch-up.ts'
 import type { Clock } from './clock.ts'
 import type { CloseReason } from './close-reason.ts'
 import { type ClosedStream, closedOccupant, closedStream } from './closed-stream.ts'
+import { ConnectionIds } from './connection-id.ts'
 import { type ConnectionSummary, connectionSummary } from './connection-summary.ts'
 import type { ConnectionKind, ConnectionLimits } from './connections.ts'
 import { HubError } from './errors.ts'
@@ -11,6 +12,7 @@ import type { EventLog, Receipt } from './event-log.ts'
 import { FanOut } from './fan-out.ts'
 import type { Filter } from './filter.ts'
 import { type HistoryPage, type HistoryQuery, type PageRoom, readHistory } from './history.ts'
+import { lifetime } from './lifetime.ts'
 import { type HubGauges, HubMetrics } from './metrics.ts'
 import type { Occupant, OccupantStream } from './occupant.ts'
 import { everyOnTime } from './on-time.ts'
@@ -48,8 +50,6 @@ export interface SubscribeRequest extends Pick<Reader, 'principal' | 'address'> 
 }
 
 const SWEEP_MS = 1000
-/** Of base 36: a thousand streams a second for two years. */
-const ID_DIGITS = 7
 
 /**
  * Publish and fan-out in one process.
@@ -74,9 +74,9 @@ export class Hub {
   readonly #catchUp: CatchUp
   readonly #fanOut: FanOut
   readonly #readers: Readers
+  readonly #ids: ConnectionIds
   readonly #host: SubscriptionHost & { now: number }
   readonly #undo: (() => void)[]
-  #sequence = 0
   #sweeping = false
 
   /** Fills the tail from the log: the commonest replay is the one after a restart. */
@@ -99,6 +99,7 @@ export class Hub {
     this.#closed = closed
     this.#tail = tail
     this.#readers = new Readers(limits, clock)
+    this.#ids = new ConnectionIds(() => clock.random())
     this.admission = new Admission({ log, clock, limits, readers: this.#readers })
     this.#catchUp = new CatchUp(log, tail, clock, this.metrics)
     this.#fanOut = new FanOut(clock, this.metrics.deliveryDelay, log.head)
@@ -179,7 +180,7 @@ export class Hub {
    */
   occupy(reader: Occupant['reader'], stream: OccupantStream): (reason: CloseReason) => void {
     this.admission.requireRoom(reader)
-    const occupant = { id: this.#nextId(), reader, openedAt: this.#clock.monotonic(), stream }
+    const occupant = { id: this.#ids.next(), reader, openedAt: this.#clock.monotonic(), stream }
     this.#readers.addOccupant(occupant)
     return (reason) => {
       if (!this.#readers.removeOccupant(occupant)) return
@@ -189,7 +190,8 @@ export class Hub {
 
   /** `filter` has been narrowed to the grants of `principal`: whatever it matches is delivered. */
   subscribe({ filter, start, principal, address, kind = 'mcp' }: SubscribeRequest): Subscription {
-    const subscription = this.#subscription(filter, { principal, address, kind, ...this.#end(principal) })
+    const ends = lifetime(principal, this.#limits.maxAgeMs, this.#clock)
+    const subscription = this.#subscription(filter, { principal, address, kind, ...ends })
     this.#readers.addClient(subscription)
     return this.#begin(subscription, start)
   }
@@ -236,13 +238,7 @@ export class Hub {
   }
 
   #subscription(filter: Filter, reader: Reader): Subscription {
-    return new Subscription(this.#host, this.#nextId(), this.#fanOut.audience(filter), reader)
-  }
-
-  /** In ascending order, as a list goes on after the last id of a page; and no other run's, by chance. */
-  #nextId(): string {
-    const number = (++this.#sequence).toString(36).padStart(ID_DIGITS, '0')
-    return `con_${number}${Math.floor(this.#clock.random() * 1e9).toString(36)}`
+    return new Subscription(this.#host, this.#ids.next(), this.#fanOut.audience(filter), reader)
   }
 
   #begin(subscription: Subscription, start: Start | undefined): Subscription {
@@ -251,14 +247,6 @@ export class Hub {
     const wanted = (): boolean => subscription.state !== 'closed'
     resolveStart(this.log, subscription.filter, start, begin, wanted)?.catch((error) => this.#fail(subscription, error))
     return subscription
-  }
-
-  /** Jittered, so that streams that were opened together do not end together. A clock that jumps moves no credential. */
-  #end(principal: Principal): Pick<Reader, 'endsAt' | 'endReason'> {
-    const age = this.#limits.maxAgeMs * (0.9 + this.#clock.random() * 0.2)
-    const left = principal.expires === undefined ? Number.POSITIVE_INFINITY : principal.expires - this.#clock.now()
-    const endReason = left < age ? 'credential-expired' : 'max-age'
-    return { endsAt: this.#clock.monotonic() + Math.min(age, left), endReason }
   }
 
   #changed(subscription: Subscription, to: SubscriptionState): void {
