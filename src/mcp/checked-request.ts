@@ -1,5 +1,4 @@
 import {
-  isJSONRPCRequest,
   ProtocolError,
   ProtocolErrorCode,
   type RequestMethod,
@@ -8,6 +7,7 @@ import {
   type Transport,
 } from '@modelcontextprotocol/server'
 import { quoted } from '../core/suggest.ts'
+import { isRequest } from './json-rpc.ts'
 import { protocolErrorOf } from './refusal.ts'
 
 /** What the SDK calls the requests that a catalogue answers. */
@@ -49,7 +49,7 @@ export const CHECKED_BEFORE = 'tools/call'
 export function checkBefore(transport: Transport, report: (error: unknown) => void): void {
   const { onmessage } = transport
   transport.onmessage = (message, extra) => {
-    if (isJSONRPCRequest(message) && message.method === CHECKED_BEFORE) {
+    if (isRequest(message) && message.method === CHECKED_BEFORE) {
       try {
         checkedRequest(CHECKED_BEFORE, message.params)
       } catch (error) {

@@ -10,7 +10,6 @@ export interface Exchange extends Caller {
 }
 
 /** What a client offered to take. Media types only: what a parameter says is not ours to weigh. */
-export function accepts({ headers }: Request, type: string): boolean {
-  const offered = (headers.get('accept') ?? '').split(',')
-  return offered.some((each) => each.split(';', 1)[0]!.trim().toLowerCase() === type)
+export function offered({ headers }: Request): string[] {
+  return (headers.get('accept') ?? '').split(',').map((each) => each.split(';', 1)[0]!.trim().toLowerCase())
 }

@@ -1,4 +1,4 @@
-import type { RequestId } from '@modelcontextprotocol/server'
+import type { JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextprotocol/server'
 import { HubError } from '../core/errors.ts'
 
 /** JSON-RPC 2.0, section 5.1, and what MCP's Streamable HTTP adds. */
@@ -37,6 +37,11 @@ export function messageFrame(message: unknown, eventId?: string): string {
 export function frameOf(json: string, eventId?: string): string {
   const id = eventId === undefined ? '' : `id: ${eventId}\n`
   return `event: message\n${id}data: ${json}\n\n`
+}
+
+/** Of what has been checked to be a message. */
+export function isRequest(message: JSONRPCMessage): message is JSONRPCRequest {
+  return 'method' in message && 'id' in message
 }
 
 /** The id of a request, `null` of anything else. */

@@ -13,7 +13,7 @@ import type { Catalogue, Tool } from '../../src/mcp/catalogue/catalogue.ts'
 import { PAGE_BYTES } from '../../src/mcp/catalogue/event-page.ts'
 import { hubCatalogue } from '../../src/mcp/catalogue/hub-catalogue.ts'
 import { topicOfUri, topicUri } from '../../src/mcp/catalogue/resource-uri.ts'
-import { accepts } from '../../src/mcp/exchange.ts'
+import { offered } from '../../src/mcp/exchange.ts'
 import { TICKET_SECRET } from '../support/authority.ts'
 import { askingOf, principalWith } from '../support/catalogue-hub.ts'
 import { memoryHub } from '../support/hub.ts'
@@ -99,10 +99,10 @@ const accept: Parser = {
   samples: [['application/json, text/event-stream'], ['*/*;q=0.1, TEXT/Event-Stream ; charset=utf-8'], ['']],
   grown: [['application/json, text/event-stream']],
   read: (accept) => {
-    const taken = accepts(requestOf('/mcp', `accept: ${accept}`), 'text/event-stream')
+    const taken = offered(requestOf('/mcp', `accept: ${accept}`)).includes('text/event-stream')
     // A further type takes nothing back, whatever is before it.
     const further = requestOf('/mcp', `accept: ${accept.replace(/[\r\n]/g, '')},text/event-stream`)
-    return { taken, further: accepts(further, 'text/event-stream') }
+    return { taken, further: offered(further).includes('text/event-stream') }
   },
   holds: (result) => (result as { further: boolean }).further,
 }

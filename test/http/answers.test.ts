@@ -47,6 +47,19 @@ describe('an answer that another protocol made', () => {
     expect(answers.held).toBe(0)
   })
 
+  test('that says it is short is passed on as it is, and a long one goes on without a length beside its chunks', async () => {
+    const answers = new Answers(1024 * KIB)
+    const told = (bytes: number): Response =>
+      new Response('x'.repeat(bytes), { headers: { 'content-length': String(bytes) } })
+    const short = told(64 * KIB)
+    expect(await answers.untilTaken(short, asking)).toBe(short)
+    const long = await answers.untilTaken(told(64 * KIB + 1), asking)
+    expect(answers.held).toBeGreaterThan(64 * KIB)
+    expect(long.headers.has('content-length')).toBe(false)
+    expect(await long.text()).toHaveLength(64 * KIB + 1)
+    expect(answers.held).toBe(0)
+  })
+
   test('gives it back when its client goes', async () => {
     const client = new AbortController()
     const answers = new Answers(1024 * KIB)

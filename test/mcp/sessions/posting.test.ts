@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { ManualClock } from '../../support/manual-clock.ts'
+import { rawRequest } from '../../support/raw-request.ts'
 import { until } from '../../support/until.ts'
 import { BOTH, initializeMessage, type Message } from './session-client.ts'
 import { type SessionHub, sessionHub } from './session-hub.ts'
@@ -268,6 +269,34 @@ describe('an answer', () => {
     served.held.get('slow')!.release()
     await stream.end()
     expect(stream.messages.at(-1).id).toBe(1)
+  })
+
+  test('is as long as its one length says or comes in chunks, and never both', async () => {
+    const client = await served.begin()
+    for (const [bytes, chunked] of [
+      [100, false],
+      [60_000, false],
+      [70_000, true],
+    ] as const) {
+      const body = JSON.stringify(client.tool('big', { bytes }))
+      const answer = await rawRequest(
+        served.port,
+        [
+          'POST /mcp HTTP/1.1',
+          'host: 127.0.0.1',
+          `accept: ${BOTH}`,
+          'content-type: application/json',
+          `content-length: ${body.length}`,
+          `mcp-session-id: ${client.id}`,
+        ],
+        body,
+      )
+      const [head, rest] = [answer.slice(0, answer.indexOf('\r\n\r\n')), answer.slice(answer.indexOf('\r\n\r\n') + 4)]
+      expect(head).toStartWith('HTTP/1.1 200')
+      expect(head.match(/^transfer-encoding: chunked$/gim)?.length).toBe(chunked ? 1 : undefined)
+      const lengths = [...head.matchAll(/^content-length: (\d+)$/gim)].map(([, length]) => Number(length))
+      expect(lengths).toEqual(chunked ? [] : [rest.length])
+    }
   })
 
   test('to an array has at most 1 MiB of results, and says of the others why they are missing', async () => {

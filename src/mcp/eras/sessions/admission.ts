@@ -1,13 +1,14 @@
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
 import { STATELESS } from '../../asking.ts'
-import { accepts } from '../../exchange.ts'
+import { offered } from '../../exchange.ts'
 import { REFUSED, refusalResponse, UNKNOWN_SESSION } from '../../json-rpc.ts'
 
 const SIGN = 'The stream of events for EventSource and curl is GET /events.'
 
 /** Whether the client takes what the answer to a message may be. */
 export function refusedPost(request: Request): Response | undefined {
-  if (takes(request, 'application/json') && takes(request, 'text/event-stream')) return undefined
+  const types = offered(request)
+  if (takes(types, 'application/json') && takes(types, 'text/event-stream')) return undefined
   return refusalResponse({
     status: 406,
     code: REFUSED,
@@ -17,7 +18,7 @@ export function refusedPost(request: Request): Response | undefined {
 
 /** The same of a stream, for programs that speak MCP and for people who meant something else. */
 export function refusedListening(request: Request): Response | undefined {
-  if (takes(request, 'text/event-stream')) return undefined
+  if (takes(offered(request), 'text/event-stream')) return undefined
   return refusalResponse({
     status: 406,
     code: REFUSED,
@@ -70,6 +71,6 @@ export function unknownSession(begun: 'initialize' | 'GET /sse' = 'initialize'):
   })
 }
 
-function takes(request: Request, type: string): boolean {
-  return accepts(request, type) || accepts(request, '*/*') || accepts(request, `${type.split('/', 1)[0]}/*`)
+function takes(offered: readonly string[], type: string): boolean {
+  return offered.includes(type) || offered.includes('*/*') || offered.includes(`${type.split('/', 1)[0]}/*`)
 }

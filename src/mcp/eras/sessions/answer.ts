@@ -124,8 +124,14 @@ export class Answer {
     const results = this.#ready.map(({ json }) => json)
     // Cancelled: a stream may end without a result, a document may not.
     if (results.length === 0) return new Response(': cancelled\n\n', { headers: streamHeaders() })
-    return new Response(posted.batch ? `[${results.join(',')}]` : results[0]!, {
-      headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'mcp-session-id': sessionId },
+    const json = posted.batch ? `[${results.join(',')}]` : results[0]!
+    return new Response(json, {
+      headers: {
+        'content-type': 'application/json',
+        'content-length': String(Buffer.byteLength(json)),
+        'cache-control': 'no-store',
+        'mcp-session-id': sessionId,
+      },
     })
   }
 

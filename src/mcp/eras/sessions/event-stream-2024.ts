@@ -4,11 +4,11 @@ import { type Grants, sameGrants } from '../../../core/grants.ts'
 import { authInfoOf } from '../../asking.ts'
 import { SessionCarrier } from '../../carrier.ts'
 import type { Exchange } from '../../exchange.ts'
-import { messageFrame } from '../../json-rpc.ts'
+import { isRequest, messageFrame } from '../../json-rpc.ts'
 import type { Outbox } from '../../outbox.ts'
 import { SIGNPOST, streamHeaders } from '../../outboxes.ts'
 import { cancelledBy, endedBy, InFlight, refusedCalls, unwritable } from './in-flight.ts'
-import { isRequest, type Posted } from './posted.ts'
+import type { Posted } from './posted.ts'
 import type { SessionHost, SessionTransport } from './session-transport.ts'
 
 /** HTTP+SSE of 2024-11-05: one stream for everything, which is the session. It cannot be resumed. */

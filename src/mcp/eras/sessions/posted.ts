@@ -1,5 +1,5 @@
 import { type JSONRPCMessage, type JSONRPCRequest, parseJSONRPCMessage } from '@modelcontextprotocol/server'
-import { INVALID_REQUEST, idOf, refusalResponse } from '../../json-rpc.ts'
+import { INVALID_REQUEST, idOf, isRequest, refusalResponse } from '../../json-rpc.ts'
 
 /** What one POST brought. */
 export interface Posted {
@@ -33,10 +33,6 @@ export function readPosted(body: unknown): Posted | Response {
     return refused('Two requests of one array have the same id; give each its own.')
   }
   return { messages, requests, batch }
-}
-
-export function isRequest(message: JSONRPCMessage): message is JSONRPCRequest {
-  return 'method' in message && 'id' in message
 }
 
 export function refused(message: string, id: string | number | null = null): Response {
