@@ -78,14 +78,14 @@ export class Answers {
    * An answer that another protocol made, which holds its part of the memory until the socket has taken it. What fits the
    * socket's own buffers is not counted. @throws HubError `overloaded`
    */
-  async untilTaken(
-    response: Response,
-    { request, principal }: Pick<Asking, 'request' | 'principal'>,
-  ): Promise<Response> {
-    const { status, headers } = response
-    const length = headers.get('content-length')
+  untilTaken(response: Response, asking: Pick<Asking, 'request' | 'principal'>): Response | Promise<Response> {
+    const length = response.headers.get('content-length')
     // Read and written again, a short answer of MCP cost 4 µs more of a hundred.
-    if (length !== null && Number(length) <= UNCOUNTED_BYTES) return response
+    return length !== null && Number(length) <= UNCOUNTED_BYTES ? response : this.#counted(response, asking)
+  }
+
+  async #counted(response: Response, { request, principal }: Pick<Asking, 'request' | 'principal'>): Promise<Response> {
+    const { status, headers } = response
     const bytes = await response.bytes()
     if (bytes.byteLength <= UNCOUNTED_BYTES) return new Response(bytes, { status, headers })
     const holding = this.#room.holding(principal)

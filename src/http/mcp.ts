@@ -83,7 +83,7 @@ export function mcpRoutes(options: McpRouteOptions) {
     )
 }
 
-type Answer = (mcp: Mcp, exchange: Exchange) => Promise<Response>
+type Answer = (mcp: Mcp, exchange: Exchange) => Response | Promise<Response>
 
 class McpRoutes {
   readonly #options: McpRouteOptions

@@ -61,12 +61,12 @@ export class Mcp {
     return this.#outboxes.size
   }
 
-  /** `POST /mcp`: the body says which era it is of. */
-  async post(exchange: Exchange): Promise<Response> {
-    const { request, body } = exchange
-    if (namesSession(request, body)) return this.sessions.post(exchange)
-    const ofSession = !claimsStateless(body) && (await isLegacyRequest(request, body))
-    return ofSession ? this.sessions.post(exchange) : this.#stateless.post(exchange)
+  /**
+   * `POST /mcp`: the body says which era it is of. As all on the way to a session it awaits nothing itself: three functions
+   * that did cost 4 to 12 % of a call.
+   */
+  post(exchange: Exchange): Response | Promise<Response> {
+    return namesSession(exchange.request, exchange.body) ? this.sessions.post(exchange) : this.#postOfEra(exchange)
   }
 
   /** What is offered has changed for some: clients ask again. */
@@ -104,6 +104,12 @@ export class Mcp {
   close(): void {
     this.#watching.close()
     this.#outboxes.close()
+  }
+
+  async #postOfEra(exchange: Exchange): Promise<Response> {
+    const { request, body } = exchange
+    const ofSession = !claimsStateless(body) && (await isLegacyRequest(request, body))
+    return ofSession ? this.sessions.post(exchange) : this.#stateless.post(exchange)
   }
 
   async #lastAnswers(): Promise<void> {

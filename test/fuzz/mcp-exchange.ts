@@ -33,7 +33,7 @@ export function exchangeOf(
 
 /** One exchange to its end; of a stream that has none, its beginning. @throws Error for an answer that cannot be */
 export async function asked(
-  answer: (exchange: Exchange) => Promise<Response>,
+  answer: (exchange: Exchange) => Response | Promise<Response>,
   method: string,
   headers: string,
   body: unknown,

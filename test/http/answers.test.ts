@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { LOCAL } from '../../src/core/principal.ts'
 import { Answers } from '../../src/http/answers.ts'
+import { rejection } from '../support/settled.ts'
 
 const KIB = 1024
 
@@ -73,7 +74,7 @@ describe('an answer that another protocol made', () => {
     const answers = new Answers(100 * KIB)
     expect(await (await answers.untilTaken(json(64 * KIB), asking)).text()).toHaveLength(64 * KIB)
     expect(answers.held).toBe(0)
-    const refused = await answers.untilTaken(json(200 * KIB), asking).catch((error: Error) => error.message)
-    expect(refused).toContain('Too many answers')
+    const refused = await rejection(answers.untilTaken(json(200 * KIB), asking))
+    expect((refused as Error).message).toContain('Too many answers')
   })
 })

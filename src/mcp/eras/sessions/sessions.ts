@@ -48,7 +48,7 @@ export class Sessions {
   }
 
   /** `POST /mcp` */
-  async post(exchange: Exchange): Promise<Response> {
+  post(exchange: Exchange): Response | Promise<Response> {
     const refusal = refusedPost(exchange.request)
     if (refusal) return refusal
     const posted = readPosted(exchange.body)
@@ -86,7 +86,7 @@ export class Sessions {
   }
 
   /** `POST /messages?sessionId=` */
-  async postMessage(exchange: Exchange, sessionId: string): Promise<Response> {
+  postMessage(exchange: Exchange, sessionId: string): Response | Promise<Response> {
     const posted = readPosted(exchange.body)
     if (posted instanceof Response) return posted
     const session = this.#table.find(sessionId, exchange.principal)
